@@ -33,7 +33,7 @@ class Config:
     home: Path = setting(
         "PASSERELLE_HOME",
         None,
-        "Data folder: the embedded database, files, logs and the secret key. Default: .passerelle in the current folder.",
+        "Data folder: embedded database, files, logs, secret key. Default: .passerelle in the current folder.",
     )
     database_url: str | None = setting(
         "DATABASE_URL",
@@ -49,7 +49,9 @@ class Config:
     web_workers: int = setting("WEB_WORKERS", 2, "Number of web processes.")
     web_threads: int = setting("WEB_THREADS", 4, "Threads, and database connections, of each web process.")
     public_url: str = setting(
-        "PUBLIC_URL", "", "Address people reach, without a trailing slash, for links and feeds. Default: of the request."
+        "PUBLIC_URL",
+        "",
+        "Address people reach, without a trailing slash, for links and feeds. Default: of the request.",
     )
     secret_key: str | None = setting(
         "SECRET_KEY", None, "Signs form tokens. Default: made once and kept in PASSERELLE_HOME/secret_key (mode 0600)."

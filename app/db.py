@@ -1,0 +1,111 @@
+"""The database: engine, sessions, transactions, raw statements, migrations. PostgreSQL 15 or newer only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import BigInteger, DateTime, Engine, Identity, MetaData, TextClause, Uuid, create_engine, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
+from sqlalchemy.pool import QueuePool
+
+from app import tenancy
+from app.ids import new_id
+
+Result = TypeVar("Result")
+TRY_AGAIN = {"40P01", "40001"}  # deadlock detected, serialization failure: one retry
+
+# Named constraints, so that migrations can find them again.
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+Key = Annotated[int, mapped_column(BigInteger, Identity(), primary_key=True)]
+PublicId = Annotated[UUID, mapped_column(Uuid, unique=True, default=new_id)]
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMES)
+    type_annotation_map = {datetime: DateTime(timezone=True), int: BigInteger, UUID: Uuid}
+
+
+class TenantSession(Session):
+    """A session whose every statement is limited to the scope in `session.info["scope"]`."""
+
+
+tenancy.guard(TenantSession)
+
+
+def raw(sql: str, **types: Any) -> TextClause:
+    """A statement outside the mapped classes. Its module must be on the list in tests/test_tenancy.py."""
+    statement = text(sql)
+    if types:
+        statement = statement.columns(**types)  # type: ignore[assignment]
+    return statement.execution_options(raw=True)
+
+
+def make_engine(url: str, *, pool_size: int = 5, application_name: str = "passerelle") -> Engine:
+    """An engine in READ COMMITTED; psycopg prepares what it sees five times, and times out rather than hangs."""
+    return create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=10,
+        pool_use_lifo=True,
+        connect_args={
+            "application_name": application_name,
+            "connect_timeout": 5,
+            "options": "-c timezone=UTC -c jit=off -c lock_timeout=5s -c statement_timeout=30s"
+            " -c idle_in_transaction_session_timeout=60s",
+        },
+    )
+
+
+def sessions(engine: Engine) -> sessionmaker[TenantSession]:
+    return sessionmaker(engine, class_=TenantSession, expire_on_commit=False)
+
+
+@contextmanager
+def transaction(make_session: sessionmaker[TenantSession], scope: tenancy.Scope) -> Iterator[TenantSession]:
+    """One session, one transaction: commits at the end, rolls back on any exception."""
+    with make_session() as session:
+        session.info["scope"] = scope
+        with session.begin():
+            yield session
+
+
+def sqlstate(error: BaseException) -> str | None:
+    return getattr(getattr(error, "orig", None), "sqlstate", None)
+
+
+def retrying(work: Callable[[], Result]) -> Result:
+    """Run a whole transaction; once more when PostgreSQL broke a deadlock or a serialization cycle by ending it."""
+    try:
+        return work()
+    except DBAPIError as error:
+        if sqlstate(error) not in TRY_AGAIN:
+            raise
+        time.sleep(0.01)
+        return work()
+
+
+def migrate(url: str, revision: str = "head") -> None:
+    """Bring the schema to `revision` with alembic."""
+    from alembic import command
+    from alembic.config import Config as AlembicConfig
+
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(Path(__file__).parent.parent / "migrations"))
+    config.attributes["url"] = url
+    command.upgrade(config, revision)

@@ -1,0 +1,39 @@
+"""Alembic's entry: run by app.db.migrate, or by `alembic` with DATABASE_URL set."""
+
+from __future__ import annotations
+
+from alembic import context
+from sqlalchemy import create_engine, pool, text
+
+from app.booking import models as booking_models
+from app.config import Config
+from app.db import Base
+from app.events import models as event_models
+from app.network import models as network_models
+
+MODELS = (network_models, booking_models, event_models)
+MIGRATION_LOCK = 7_200_001
+
+
+def run() -> None:
+    url = context.config.attributes.get("url") or Config.from_env().database_url
+    if url is None:
+        raise SystemExit("DATABASE_URL is needed to run alembic by hand; `passerelle db-url` prints it")
+    engine = create_engine(url, poolclass=pool.NullPool)
+    with engine.connect() as connection:
+        # Two processes starting at once: the second waits, then finds nothing left to do.
+        connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        connection.commit()
+        try:
+            context.configure(connection=connection, target_metadata=Base.metadata, transaction_per_migration=True)
+            with context.begin_transaction():
+                context.run_migrations()
+            connection.commit()
+        finally:
+            connection.rollback()
+            connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": MIGRATION_LOCK})
+            connection.commit()
+    engine.dispose()
+
+
+run()

@@ -1,0 +1,100 @@
+"""Real PostgreSQL servers for every test that needs one; a fresh database, cloned from a migrated template, per test.
+
+The embedded server always runs (TEST_EMBEDDED=0 leaves it out); TEST_DATABASE_URLS adds others, separated by spaces.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy.orm import sessionmaker
+
+from app.db import TenantSession, make_engine, migrate, sessions
+from app.tenancy import SYSTEM
+
+_numbers = itertools.count(1)
+
+
+def _servers() -> list[str]:
+    given = os.environ.get("TEST_DATABASE_URLS", "").split()
+    return ([] if os.environ.get("TEST_EMBEDDED") == "0" else ["embedded"]) + given
+
+
+def _label(server: str) -> str:
+    return "embedded" if server == "embedded" else f"server{_servers().index(server)}"
+
+
+@pytest.fixture(scope="session", params=_servers(), ids=_label)
+def server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a server's maintenance database."""
+    if request.param != "embedded":
+        yield request.param
+        return
+    from app.embedded import EmbeddedPostgres
+
+    home = Path(tempfile.mkdtemp(prefix="passerelle-test-"))
+    postgres = EmbeddedPostgres(home, durable=False)
+    postgres.ensure_initialised()
+    postgres.start()
+    try:
+        yield postgres.url("postgres")
+    finally:
+        postgres.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _on(server: str, *statements: str) -> None:
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def _address(server: str, database: str) -> str:
+    return make_url(server).set(database=database).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def template(server: str) -> Iterator[str]:
+    name = f"passerelle_template_{os.getpid()}"
+    _on(server, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}"')
+    migrate(_address(server, name))
+    yield name
+    _on(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def database_url(server: str, template: str) -> Iterator[str]:
+    """A fresh, migrated, empty database of this test's own."""
+    name = f"passerelle_test_{os.getpid()}_{next(_numbers)}"
+    _on(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    yield _address(server, name)
+    _on(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = make_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def make_session(engine: Engine) -> sessionmaker[TenantSession]:
+    return sessions(engine)
+
+
+@pytest.fixture
+def session(make_session: sessionmaker[TenantSession]) -> Iterator[TenantSession]:
+    """One open transaction that sees everything; commit it yourself, or open others with `make_session`."""
+    with make_session() as session:
+        session.info["scope"] = SYSTEM
+        yield session
