@@ -1,0 +1,53 @@
+"""Passerelle: booking and membership for a network of independent coworking spaces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib import import_module
+
+from flask import Flask
+
+from app.config import Config
+
+LARGEST_BODY = 256 * 1024
+
+# Every blueprint, and where it is mounted. A module named here has a `blueprint`.
+BLUEPRINTS = (
+    ("app.network.api", "/api/v1"),
+    ("app.booking.api", "/api/v1"),
+    ("app.booking.finding.api", "/api/v1"),
+    ("app.booking.catalogue.api", "/api/v1"),
+    ("app.booking.calendar.api", None),
+    ("app.http.operating", None),
+    ("app.http.documents", None),
+    ("app.web.pages", None),
+)
+
+
+def now_utc() -> datetime:
+    return datetime.now(UTC)
+
+
+def create_app(config: Config | None = None, *, clock: Callable[[], datetime] = now_utc) -> Flask:
+    """The web application. `clock` is handed to every request, so that tests can stand at any instant."""
+    from app import logs
+    from app.db import make_engine, sessions
+    from app.http import problems, request_log
+    from app.http.services import Services
+    from app.secret_key import secret_key
+
+    config = config or Config.from_env()
+    if config.database_url is None:
+        raise RuntimeError("DATABASE_URL is needed here; `passerelle up` sets it for the embedded database")
+    logs.configure(config)
+    app = Flask("app", static_folder="web/static", template_folder="web/templates")
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY
+    app.secret_key = secret_key(config)
+    engine = make_engine(config.database_url, pool_size=config.web_threads, application_name="passerelle-web")
+    app.extensions["passerelle"] = Services(config, engine, sessions(engine), clock)
+    problems.register(app)
+    request_log.register(app)
+    for module, prefix in BLUEPRINTS:
+        app.register_blueprint(import_module(module).blueprint, url_prefix=prefix)
+    return app

@@ -1,0 +1,237 @@
+"""An endpoint in one sentence. `@operation(...)` reads and checks the request, opens the one transaction, knows the
+caller, replays what was already answered, calls the view, commits, and documents all of it for OpenAPI.
+
+A view takes a `Call`, path parameters, and what it declared (`body`, `query`); it returns something that JSON can
+carry, a `Paged`, or a `Reply` when the answer needs headers. Documentation and checks come from the same schemas.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import wraps
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from flask import Blueprint, Response, request
+from sqlalchemy.orm import Session
+
+from app import tenancy
+from app.db import retrying
+from app.errors import Invalid, NotAllowed, NotFound, Unauthenticated
+from app.http import idempotency, metrics, preconditions
+from app.http.paging import Paged, write_cursor
+from app.http.schemas import load
+from app.http.services import Services, services
+from app.http.strict_json import read_object
+from app.network.people import Person, find_person
+
+OPERATIONS: list[Operation] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request in its transaction."""
+
+    session: Session
+    caller: Person | None
+    now: datetime
+    services: Services
+
+    @property
+    def person(self) -> Person:
+        if self.caller is None:
+            raise Unauthenticated()
+        return self.caller
+
+    def check_match(self, current: str) -> None:
+        preconditions.check(request.headers.get("If-Match"), current)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer with headers of its own."""
+
+    body: Any
+    status: int | None = None
+    etag: str | None = None
+    location: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What OpenAPI needs to know about one endpoint."""
+
+    blueprint: Blueprint
+    method: str
+    path: str
+    name: str
+    doc: str
+    status: int
+    body: Any = None
+    query: Any = None
+    returns: Any = None
+    many: bool = False
+    paged: bool = False
+    signed_in: bool = True
+    idempotent: bool = False
+    if_match: bool = False
+    problems: tuple[int, ...] = field(default=())
+
+
+def operation(
+    blueprint: Blueprint,
+    method: str,
+    path: str,
+    *,
+    body: Any = None,
+    query: Any = None,
+    returns: Any = None,
+    many: bool = False,
+    paged: bool = False,
+    status: int = 200,
+    signed_in: bool = True,
+    idempotent: bool = False,
+    if_match: bool = False,
+    problems: tuple[int, ...] = (),
+) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
+    """Make a view of `blueprint` out of a function. `body`, `query` and `returns` are marshmallow schemas.
+
+    `signed_in=False` admits callers without a token; `idempotent` demands an Idempotency-Key; `if_match` documents that
+    the view checks If-Match; `problems` are further statuses it may answer.
+    """
+
+    def decorate(view: Callable[..., Any]) -> Callable[..., Response]:
+        described = Operation(
+            blueprint, method, path, view.__name__, view.__doc__ or "", status,
+            body, query, returns, many, paged, signed_in, idempotent, if_match, problems,
+        )  # fmt: skip
+        OPERATIONS.append(described)
+
+        @wraps(view)
+        def respond(**path_values: Any) -> Response:
+            arguments = _arguments(described, path_values)
+            return retrying(lambda: _in_transaction(described, view, arguments))
+
+        blueprint.add_url_rule(path, endpoint=view.__name__, view_func=respond, methods=[method])
+        return respond
+
+    return decorate
+
+
+def _arguments(described: Operation, path_values: dict[str, Any]) -> dict[str, Any]:
+    """What the view is called with. An id that is no UUID is unknown, like any other unknown id."""
+    arguments: dict[str, Any] = {name: _public_id(name, value) for name, value in path_values.items()}
+    if described.query is not None:
+        arguments["query"] = load(described.query, _query_values())
+    if described.body is not None:
+        if request.mimetype != "application/json":
+            raise Invalid.field("Content-Type", "send application/json")
+        arguments["body"] = load(described.body, read_object(request.get_data()))
+    return arguments
+
+
+def _public_id(name: str, value: str) -> UUID | str:
+    if not name.endswith("_id"):
+        return value
+    try:
+        return UUID(value)
+    except ValueError:
+        raise NotFound() from None
+
+
+def _query_values() -> dict[str, str]:
+    values: dict[str, str] = {}
+    for name, given in request.args.lists():
+        if len(given) > 1:
+            raise Invalid.field(name, "give each parameter once")
+        values[name] = given[0]
+    return values
+
+
+def _in_transaction(described: Operation, view: Callable[..., Any], arguments: dict[str, Any]) -> Response:
+    try:
+        return _attempt(described, view, arguments)
+    except idempotency.LostRace:
+        return _attempt(described, view, arguments)
+
+
+def _attempt(described: Operation, view: Callable[..., Any], arguments: dict[str, Any]) -> Response:
+    own = services()
+    now = own.clock()
+    with own.make_session() as session:
+        session.info["scope"] = tenancy.ANONYMOUS
+        with session.begin():
+            caller = _caller(session, described, now)
+            claim = _claim(described, caller)
+            if claim and (stored := idempotency.look_up(session, claim, now=now)):
+                return _replayed(stored)
+            result = view(Call(session, caller, now, own), **arguments)
+            status, headers, text = _rendered(described, result)
+            if claim and 200 <= status < 300:
+                idempotency.store(session, claim, status=status, headers=json.dumps(headers), body=text, now=now)
+    metrics.answered(described.name, status)
+    return _response(status, headers, text)
+
+
+def _caller(session: Session, described: Operation, now: datetime) -> Person | None:
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not secret:
+        if described.signed_in:
+            raise Unauthenticated(remedy="send Authorization: Bearer <token>; POST /api/v1/tokens gives one")
+        return None
+    person = find_person(session, secret.strip(), now=now)
+    if person is None:
+        raise Unauthenticated(remedy="the token is unknown, expired or revoked: ask for a new one")
+    if described.method != "GET" and "write" not in person.token_scopes:
+        raise NotAllowed(needed="write", remedy="use a token with the scope write")
+    session.info["scope"] = person.scope
+    return person
+
+
+def _claim(described: Operation, caller: Person | None) -> idempotency.Claim | None:
+    if not described.idempotent or caller is None:
+        return None
+    return idempotency.claim(
+        member_id=caller.member_id,
+        method=request.method,
+        path=request.path,
+        key=request.headers.get("Idempotency-Key"),
+        body=request.get_data(),
+    )
+
+
+def _rendered(described: Operation, result: Any) -> tuple[int, dict[str, str], str]:
+    headers: dict[str, str] = {}
+    status = described.status
+    if isinstance(result, Reply):
+        status = result.status or status
+        if result.etag:
+            headers["ETag"] = result.etag
+        if result.location:
+            headers["Location"] = result.location
+        result = result.body
+    if isinstance(result, Paged):
+        if result.last is not None:
+            headers["Link"] = f'<{_next_address(result.last)}>; rel="next"'
+        result = result.items
+    text = "" if status == 204 else json.dumps(result, ensure_ascii=False, separators=(",", ":"))
+    return status, headers, text
+
+
+def _next_address(last: list[Any]) -> str:
+    return f"{request.path}?{urlencode({**request.args.to_dict(), 'cursor': write_cursor(last)})}"
+
+
+def _replayed(stored: idempotency.StoredAnswer) -> Response:
+    return _response(stored.status, {**stored.headers, "Idempotent-Replayed": "true"}, stored.body)
+
+
+def _response(status: int, headers: dict[str, str], text: str) -> Response:
+    response = Response(text, status=status, mimetype="application/json" if text else None)
+    response.headers.extend(headers)
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,118 @@
+"""Every failure as RFC 9457 problem+json with a stable `code`; nothing about the machine inside leaks out."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import structlog
+from flask import Flask, Response
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from structlog.contextvars import get_contextvars
+from werkzeug.exceptions import HTTPException
+
+from app.db import sqlstate
+from app.errors import Problem
+
+log = structlog.get_logger()
+
+HTTP_CODES = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_media_type",
+    429: "too_many_requests",
+}
+DATABASE_GONE = ("08", "57P", "53")  # connection lost, server ending, out of resources
+TOO_BUSY = {"55P03", "57014"}  # lock or statement time-out
+
+
+def describe(problem: Problem) -> dict[str, Any]:
+    """The members of problem+json: the standard ones, `code`, and the facts of the case."""
+    members: dict[str, Any] = {
+        "type": f"urn:passerelle:problem:{problem.code}",
+        "title": problem.title,
+        "status": problem.status,
+        "code": problem.code,
+        **problem.facts,
+    }
+    if request_id := get_contextvars().get("request_id"):
+        members["request_id"] = request_id
+    return members
+
+
+def answer(problem: Problem) -> Response:
+    response = _response(problem.status, describe(problem))
+    if problem.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _response(status: int, members: dict[str, Any]) -> Response:
+    body = json.dumps(members, ensure_ascii=False, default=str)
+    return Response(body, status=status, mimetype="application/problem+json")
+
+
+def unavailable(retry_after: int = 2) -> Response:
+    members = {
+        "type": "urn:passerelle:problem:unavailable",
+        "title": "The database does not answer just now. Nothing was done; try again.",
+        "status": 503,
+        "code": "unavailable",
+    }
+    response = _response(503, members)
+    response.headers["Retry-After"] = str(retry_after)
+    return response
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Whether the database, not the request, is the trouble."""
+    if isinstance(error, PoolTimeout):
+        return True
+    state = sqlstate(error)
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    if state is None:
+        return isinstance(error, OperationalError)
+    return state.startswith(DATABASE_GONE) or state in TOO_BUSY
+
+
+def of_http(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status == 500:
+        return unexpected(error)
+    code = HTTP_CODES.get(status, "http_error")
+    members = {
+        "type": f"urn:passerelle:problem:{code}",
+        "title": error.name,
+        "status": status,
+        "code": code,
+    }
+    response = _response(status, members)
+    allowed = getattr(error, "valid_methods", None)
+    if status == 405 and allowed:
+        response.headers["Allow"] = ", ".join(allowed)
+    return response
+
+
+def unexpected(error: BaseException) -> Response:
+    if is_unavailable(error):
+        log.warning("database_unavailable", error=str(error)[:300])
+        return unavailable()
+    log.error("unexpected_error", exc_info=error)
+    members = {
+        "type": "urn:passerelle:problem:internal",
+        "title": "Something went wrong on our side. Nothing was done.",
+        "status": 500,
+        "code": "internal",
+        "request_id": get_contextvars().get("request_id"),
+    }
+    return _response(500, members)
+
+
+def register(app: Flask) -> None:
+    app.register_error_handler(Problem, answer)
+    app.register_error_handler(HTTPException, of_http)
+    app.register_error_handler(Exception, unexpected)

@@ -1,0 +1,72 @@
+"""Shapes that every endpoint shares, and the one way from outside values to checked ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+from app.errors import Invalid
+from app.http.paging import LARGEST
+
+
+class Strict(Schema):
+    """Unknown fields are an error that names them: a typo must not be silently ignored."""
+
+    class Meta:
+        unknown = RAISE
+
+
+class MoneyShape(Strict):
+    amount_cents = fields.Integer(required=True, strict=True)
+    currency = fields.String(required=True)
+
+
+class PriceShape(MoneyShape):
+    """Gross, with its net and VAT beside it."""
+
+    net_cents = fields.Integer(required=True, strict=True)
+    vat_cents = fields.Integer(required=True, strict=True)
+
+
+class FieldError(Schema):
+    field = fields.String(required=True)
+    message = fields.String(required=True)
+
+
+class ProblemShape(Schema):
+    """RFC 9457 problem+json; refusals add rule, limit and alternatives."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    code = fields.String(required=True)
+    request_id = fields.String()
+    errors = fields.List(fields.Nested(FieldError))
+    rule = fields.String()
+    limit = fields.Raw()
+    alternatives = fields.List(fields.Dict())
+
+
+class PageQuery(Strict):
+    limit = fields.Integer(validate=validate.Range(1, LARGEST), load_default=None)
+    cursor = fields.String(load_default=None)
+
+
+def load(schema: Any, values: Any) -> dict[str, Any]:
+    """Checked values, or Invalid with one `{field, message}` for each thing wrong."""
+    instance = schema if isinstance(schema, Schema) else schema()
+    try:
+        return dict(instance.load(values))
+    except ValidationError as error:
+        raise Invalid(errors=list(_flattened(error.messages, ""))) from None
+
+
+def _flattened(messages: Any, prefix: str) -> Any:
+    if isinstance(messages, dict):
+        for name, inner in messages.items():
+            field = prefix if name == "_schema" else f"{prefix}.{name}" if prefix else str(name)
+            yield from _flattened(inner, field)
+    else:
+        for message in messages:
+            yield {"field": prefix or "body", "message": str(message)}

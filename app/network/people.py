@@ -1,0 +1,117 @@
+"""Who is calling: from a bearer secret to a person, what they may do and what they may see, in one statement."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.db import raw
+from app.errors import NotAllowed, NotFound
+from app.network.roles import ROLES, SEE_BOOKINGS
+from app.tenancy import Scope
+
+_BY_SECRET = raw(
+    """
+    SELECT t.id AS token_id, t.scopes, m.id AS member_id, m.uid, m.network_id, m.locale, m.name,
+        (SELECT json_agg(json_build_array(g.role, g.scope_type, g.scope_id,
+            (SELECT json_agg(s.id) FROM space s
+             WHERE (g.scope_type = 'space' AND s.id = g.scope_id)
+                OR (g.scope_type = 'operator' AND s.operator_id = g.scope_id)
+                OR g.scope_type = 'platform')) ORDER BY g.id)
+         FROM role_grant g WHERE g.member_id = m.id) AS grants
+    FROM api_token t JOIN member m ON m.id = t.member_id
+    WHERE t.secret_hash = :secret_hash AND t.revoked_at IS NULL
+      AND (t.expires_at IS NULL OR t.expires_at > :now) AND m.erased_at IS NULL
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role somewhere. `space_ids` are the spaces it reaches."""
+
+    role: str
+    scope_type: str
+    scope_id: int
+    space_ids: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The caller of a request."""
+
+    member_id: int
+    uid: UUID
+    name: str
+    network_id: int | None
+    locale: str
+    token_id: int
+    token_scopes: frozenset[str]
+    grants: tuple[Grant, ...]
+    scope: Scope
+
+    def may(self, permission: str, space_id: int) -> bool:
+        return any(permission in ROLES[grant.role][1] and space_id in grant.space_ids for grant in self.grants)
+
+    def require(self, permission: str, space_id: int) -> None:
+        """Raises NotFound, not a refusal: whether the subject exists is not this person's to know.
+
+        Somebody who may see the space's bookings already knows it; they are told that their role is the reason.
+        """
+        if self.may(permission, space_id):
+            return
+        if space_id in self.scope.space_ids:
+            raise NotAllowed(needed=permission)
+        raise NotFound()
+
+
+def hash_secret(secret: str) -> bytes:
+    """Tokens are 256 random bits, so a plain SHA-256 keeps them: there is nothing to guess."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def find_person(session: Session, secret: str, *, now: datetime) -> Person | None:
+    """The person a live token belongs to, or None."""
+    row = session.execute(_BY_SECRET, {"secret_hash": hash_secret(secret), "now": now}).one_or_none()
+    if row is None:
+        return None
+    grants = tuple(
+        Grant(role=role, scope_type=scope_type, scope_id=scope_id, space_ids=frozenset(space_ids or ()))
+        for role, scope_type, scope_id, space_ids in row.grants or ()
+        if role in ROLES
+    )
+    return Person(
+        member_id=row.member_id,
+        uid=row.uid,
+        name=row.name,
+        network_id=row.network_id,
+        locale=row.locale,
+        token_id=row.token_id,
+        token_scopes=frozenset(row.scopes),
+        grants=grants,
+        scope=_scope(row.member_id, grants),
+    )
+
+
+def _scope(member_id: int, grants: tuple[Grant, ...]) -> Scope:
+    if not grants:
+        return Scope(member_id=member_id)
+    ids: dict[str, Any] = {
+        kind: frozenset(grant.scope_id for grant in grants if grant.scope_type == kind)
+        for kind in ("operator", "network", "employer", "funder")
+    }
+    seeing = [grant.space_ids for grant in grants if SEE_BOOKINGS in ROLES[grant.role][1]]
+    return Scope(
+        member_id=member_id,
+        space_ids=frozenset().union(*seeing),
+        operator_ids=ids["operator"],
+        network_ids=ids["network"],
+        employer_ids=ids["employer"],
+        funder_ids=ids["funder"],
+        sees_all=any(grant.scope_type == "platform" for grant in grants),
+    )
