@@ -1,4 +1,4 @@
-"""Builders of rows for tests: `a_space(session, country="FR")`. Each makes what it needs around it, with sound defaults.
+"""Builders of rows for tests: `a_space(session, country="FR")`. Each makes what it needs around it.
 
 Names, numbers and addresses are generated and belong to nobody; check digits are valid.
 """
@@ -119,9 +119,16 @@ def a_unit(session: Session, space: Space, name: str | None = None) -> Unit:
 
 
 def a_resource(
-    session: Session, space: Space, *, kind: str, units: list[Unit], takes: str = "any", rules: dict[str, Any] | None = None,
-    price: dict[str, Any] | None = None, **values: Any
-) -> Resource:  # fmt: skip
+    session: Session,
+    space: Space,
+    *,
+    kind: str,
+    units: list[Unit],
+    takes: str = "any",
+    rules: dict[str, Any] | None = None,
+    price: dict[str, Any] | None = None,
+    **values: Any,
+) -> Resource:
     """A resource over `units`, with the default rules and EUR 5 an hour, EUR 25 a day ex VAT unless told otherwise."""
     resource = Resource(
         **{
@@ -180,9 +187,14 @@ def a_manager(session: Session, space: Space, **values: Any) -> Member:
 
 
 def a_membership(
-    session: Session, member: Member, space: Space, *, included: dict[str, int] | None = None, starts_on: date = LONG_AGO,
-    ends_on: date | None = None
-) -> Membership:  # fmt: skip
+    session: Session,
+    member: Member,
+    space: Space,
+    *,
+    included: dict[str, int] | None = None,
+    starts_on: date = LONG_AGO,
+    ends_on: date | None = None,
+) -> Membership:
     """A membership whose plan includes `included` minutes per kind of resource and month."""
     plan = saved(session, Plan(space_id=space.id, name=f"Plan {next(_numbers)}"))
     version = PlanVersion(plan_id=plan.id, version=1, valid_from=LONG_AGO, price_cents=9900, included=included or {})

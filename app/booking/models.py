@@ -6,7 +6,7 @@ from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSTZRANGE, ExcludeConstraint, Range
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import BigInteger, Integer, LargeBinary, Text
@@ -220,7 +220,7 @@ class Closure(Base):
     __table_args__ = (one_of("kind", ("closure", "maintenance")), CheckConstraint("starts_at < ends_at", name="period"))
 
 
-@seen(by_staff)
+@seen(lambda entity, scope: entity.unit_id.in_(select(Unit.id).where(Unit.space_id.in_(scope.space_ids))))
 class Occupancy(Base):
     """One unit, one period. The exclusion constraint is the judge: two occupancies of a unit never overlap.
 
