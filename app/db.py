@@ -11,7 +11,8 @@ from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import BigInteger, DateTime, Engine, Identity, MetaData, TextClause, Uuid, create_engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
 from sqlalchemy.pool import QueuePool
 
@@ -20,6 +21,7 @@ from app.ids import new_id
 
 Result = TypeVar("Result")
 TRY_AGAIN = {"40P01", "40001"}  # deadlock detected, serialization failure: one retry
+AWAY = {"08", "57P", "533"}  # classes: connection exception, shutting down or starting up, too many connections
 
 # Named constraints, so that migrations can find them again.
 NAMES = {
@@ -87,6 +89,18 @@ def transaction(make_session: sessionmaker[TenantSession], scope: tenancy.Scope)
 
 def sqlstate(error: BaseException) -> str | None:
     return getattr(getattr(error, "orig", None), "sqlstate", None)
+
+
+def connection_lost(error: BaseException) -> bool:
+    """Whether PostgreSQL did not answer, went away or turned us away, rather than refused a statement."""
+    if isinstance(error, PoolExhausted):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    state = sqlstate(error)
+    if error.connection_invalidated or state is None:
+        return isinstance(error, OperationalError | InterfaceError)
+    return state[:3] in AWAY or state[:2] in AWAY
 
 
 def retrying(work: Callable[[], Result]) -> Result:

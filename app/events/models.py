@@ -45,7 +45,10 @@ class OutboxRow(Base):
 @seen(by_the_system)
 class Delivery(Base):
     """What one consumer did with one event: done, parked (an earlier one is missing), failed (to be tried again at
-    `next_attempt_at`), dead (given up, waits for a person) or skipped (not a type it handles)."""
+    `next_attempt_at`), dead (given up, waits for a person) or skipped (not a type it handles).
+
+    A parked event gets a `next_attempt_at` when the one before it is done: its turn has come.
+    """
 
     __tablename__ = "delivery"
     consumer: Mapped[str] = mapped_column(primary_key=True)
@@ -63,18 +66,34 @@ class Delivery(Base):
         CheckConstraint("state IN ('done', 'parked', 'failed', 'dead', 'skipped')", name="state"),
         Index("ix_delivery_waiting", "consumer", "aggregate_type", "aggregate_id", "seq",
               postgresql_where=text("state IN ('parked', 'failed', 'dead')")),
+        Index("ix_delivery_next_attempt_at", "consumer", "next_attempt_at",
+              postgresql_where=text("next_attempt_at IS NOT NULL")),
     )  # fmt: skip
 
 
 @seen(by_the_system)
 class Cursor(Base):
-    """How far one consumer is in one aggregate's sequence. Its row lock serialises the consumer per aggregate."""
+    """How far one consumer is in one aggregate's sequence. Its row lock serialises the consumer per aggregate.
+
+    `parked_to` is the highest number ever parked: while it is not above `last_seq`, nothing waits behind.
+    """
 
     __tablename__ = "cursor"
     consumer: Mapped[str] = mapped_column(primary_key=True)
     aggregate_type: Mapped[str] = mapped_column(primary_key=True)
     aggregate_id: Mapped[UUID] = mapped_column(primary_key=True)
     last_seq: Mapped[int] = mapped_column(server_default="0")
+    parked_to: Mapped[int] = mapped_column(server_default="0")
+
+
+@seen(by_the_system)
+class Subscription(Base):
+    """That a consumer takes the events of a kind of aggregate: all of them, or those recorded after `after`."""
+
+    __tablename__ = "subscription"
+    consumer: Mapped[str] = mapped_column(primary_key=True)
+    aggregate_type: Mapped[str] = mapped_column(primary_key=True)
+    after: Mapped[datetime | None]
 
 
 @seen(by_the_system)

@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("aggregate_type", sa.String(), nullable=False),
         sa.Column("aggregate_id", sa.Uuid(), nullable=False),
         sa.Column("last_seq", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("parked_to", sa.BigInteger(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("consumer", "aggregate_type", "aggregate_id", name=op.f("pk_cursor")),
     )
     op.create_table(
@@ -51,6 +52,20 @@ def upgrade() -> None:
         ["consumer", "aggregate_type", "aggregate_id", "seq"],
         unique=False,
         postgresql_where=sa.text("state IN ('parked', 'failed', 'dead')"),
+    )
+    op.create_index(
+        "ix_delivery_next_attempt_at",
+        "delivery",
+        ["consumer", "next_attempt_at"],
+        unique=False,
+        postgresql_where=sa.text("next_attempt_at IS NOT NULL"),
+    )
+    op.create_table(
+        "subscription",
+        sa.Column("consumer", sa.String(), nullable=False),
+        sa.Column("aggregate_type", sa.String(), nullable=False),
+        sa.Column("after", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("consumer", "aggregate_type", name=op.f("pk_subscription")),
     )
     op.create_table(
         "due",

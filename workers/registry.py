@@ -1,0 +1,85 @@
+"""Who listens to what: each worker states, in one dict, which events lead to which effects.
+
+A worker is one thin file beside this one:
+
+    from workers.registry import Consumer, register
+
+    CALENDAR = register(
+        Consumer(
+            name="calendar",
+            aggregate_types=("booking",),
+            handlers={
+                "booking.made": write_fragment,
+                "booking.moved": write_fragment,
+                "booking.cancelled": write_fragment,
+            },
+        )
+    )
+
+A handler is called as `handler(session, envelope, *, now)` inside the transaction that also writes the receipt and
+moves the cursor. It never commits and never calls the outside world; whatever it raises undoes all of it and is tried
+again.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from app.events.catalogue import CATALOGUE
+
+Handler = Callable[..., object]  # (session: Session, envelope: Envelope, *, now: datetime)
+
+# The files that register consumers. A new worker is added here, and nowhere else.
+MODULES = ("workers.calendar",)
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """One listener: its events arrive in order per aggregate, and each has its effect once.
+
+    It receives every event of its `aggregate_types`; those without a handler get a `skipped` receipt, so that sequences
+    stay contiguous. `prefetch` bounds the messages in hand (10 where effects are heavy, 50 for feeds). `from_` says
+    what a consumer that is new to an aggregate type gets: everything since the `beginning`, or what is recorded from
+    `now` on. `version` is part of the queue's name: a queue's arguments cannot be changed, only its name can.
+    """
+
+    name: str
+    aggregate_types: tuple[str, ...]
+    handlers: Mapping[str, Handler]
+    prefetch: int = 50
+    from_: Literal["beginning", "now"] = "beginning"
+    version: int = 1
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a handler whose event would never arrive: a misspelt type or a missing aggregate."""
+        for event_type in self.handlers:
+            if event_type not in self.event_types:
+                raise ValueError(f"{self.name} handles {event_type}, which none of {self.aggregate_types} has")
+
+    @property
+    def event_types(self) -> tuple[str, ...]:
+        """Every catalogued type of its aggregates: the routing keys its queue is bound to, handled or not."""
+        return tuple(
+            sorted({name for (name, _), fact in CATALOGUE.items() if fact.aggregate_type in self.aggregate_types})
+        )
+
+
+CONSUMERS: dict[str, Consumer] = {}
+
+
+def register(consumer: Consumer) -> Consumer:
+    """Enter a consumer; its name keys its queue, cursors and receipts, and must never be given to another."""
+    if consumer.name in CONSUMERS:
+        raise ValueError(f"two consumers are called {consumer.name}")
+    CONSUMERS[consumer.name] = consumer
+    return consumer
+
+
+def load() -> dict[str, Consumer]:
+    """All consumers of the product, by name."""
+    for module in MODULES:
+        importlib.import_module(module)
+    return CONSUMERS
