@@ -90,3 +90,24 @@ def _read(name: str, raw: str, kind: Any) -> Any:
     if kind == "Path":
         return Path(raw).expanduser().resolve()
     return raw
+
+
+def settings_page() -> str:
+    """docs/settings.md: every setting with its default and meaning, from the fields themselves."""
+    rows = [
+        f"| `{spec.metadata['env']}` | {_shown(spec.default)} | {spec.metadata['doc']} |" for spec in fields(Config)
+    ]
+    head = [
+        "# Settings",
+        "",
+        "Read once from the environment when a command starts; an empty value counts as unset.",
+        "This page is generated: `python -c 'from app.config import settings_page; print(settings_page(), end=\"\")'`.",
+        "",
+        "| variable | default | meaning |",
+        "|---|---|---|",
+    ]
+    return "\n".join([*head, *rows]) + "\n"
+
+
+def _shown(default: Any) -> str:
+    return "–" if default in (None, "") else f"`{default}`"

@@ -1,0 +1,58 @@
+"""How gunicorn serves the application: `gunicorn -c python:app.gunicorn_settings 'app:create_app()'`.
+
+The names below are gunicorn's own. Only the loopback address is bound: a proxy stands before it. The application is
+loaded once and shared by the workers' memory; its log lines take the place of gunicorn's.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from pathlib import Path
+from typing import Any
+
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+
+from app import logs
+from app.config import Config
+
+_config = Config.from_env()
+logs.configure(_config)
+
+
+class Lines(Logger):
+    """gunicorn's messages as lines of ours; no access log (the application writes one line per request)."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+
+
+bind = f"127.0.0.1:{_config.port}"
+workers = _config.web_workers
+threads = _config.web_threads
+worker_class = "gthread"
+preload_app = True
+logger_class = Lines
+loglevel = _config.log_level.lower()
+accesslog = None
+timeout = 30  # seconds without a heartbeat; not the length of a request
+graceful_timeout = 20
+keepalive = 65  # longer than the usual 60 s of a proxy, so that the proxy closes first
+# The heartbeat file must not wait for a disk.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) and Path("/dev/shm").is_dir() else None
+control_socket_disable = True  # else a socket and a thread under the user's home, for a tool we do not use
+
+
+def when_ready(server: Any) -> None:
+    """Before the first fork: the collector forgets what is loaded, so that it never writes to shared pages."""
+    gc.collect()
+    gc.freeze()
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """In a new worker: forget connections of the parent without closing them, since a socket cannot be shared."""
+    services = worker.app.wsgi().extensions.get("passerelle")
+    if services is not None:
+        services.engine.dispose(close=False)
