@@ -16,8 +16,9 @@ import pwd
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
@@ -174,7 +175,7 @@ class EmbeddedPostgres:
                 if ended(process):
                     break
                 send_all(process, number)
-                _wait(process, seconds)
+                _wait(partial(ended, process), seconds)
         self.release()
 
     def poll(self) -> int | None:
@@ -205,16 +206,15 @@ class EmbeddedPostgres:
             self._log_from = 0
 
     def _end_orphan(self) -> None:
-        orphan = PidFile.living_server(self.data)
-        if orphan is None:
-            return
-        log.warning("orphaned database found", pid=orphan.pid, home=str(self.home))
+        """End a server whose starter is gone. It is asked for by its file: a zombie nobody reaps has ended too."""
         for number, seconds in ((signal.SIGINT, 30.0), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 5.0)):
-            with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
-                orphan.send_signal(number)
-                orphan.wait(seconds)
-            if not orphan.is_running():
+            orphan = PidFile.living_server(self.data)
+            if orphan is None:
                 return
+            log.warning("orphaned database ends", pid=orphan.pid, home=str(self.home), signal=number.name)
+            with suppress(psutil.NoSuchProcess):
+                orphan.send_signal(number)
+            _wait(lambda: PidFile.living_server(self.data) is None, seconds)
 
     def _held_by_sessions(self) -> bool:
         """Whether the last start was refused because a killed server's sessions are not gone yet: ask again."""
@@ -276,7 +276,7 @@ def _url(socket_folder: Path, database: str) -> str:
     return f"postgresql://{SUPERUSER}@/{database}?host={quote(str(socket_folder), safe='')}"
 
 
-def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
+def _wait(condition: Callable[[], bool], seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while not ended(process) and time.monotonic() < deadline:
+    while not condition() and time.monotonic() < deadline:
         time.sleep(0.01)

@@ -140,8 +140,7 @@ class Supervisor:
 
     def _tend(self, child: Child, now: float) -> None:
         if child.restart_at is None and ended(child.process):
-            calm = now - child.started > FORGIVEN_AFTER
-            child.delay = FIRST_DELAY if calm or not child.delay else min(child.delay * 2, LONGEST_DELAY)
+            child.delay = next_delay(child.delay, alive=now - child.started)
             child.restart_at = now + child.delay
             log.error("child died", child=child.spec.name, exit_code=child.process.returncode, again_in=child.delay)
         if child.restart_at is not None and now >= child.restart_at:
@@ -152,7 +151,7 @@ class Supervisor:
         try:
             child.process = self._spawn(child.spec)
         except Problem as problem:  # out of processes or memory, perhaps: the others must not suffer for it
-            child.delay = min(max(child.delay, FIRST_DELAY) * 2, LONGEST_DELAY)
+            child.delay = next_delay(child.delay, alive=0.0)
             child.restart_at = now + child.delay
             log.error("child not restarted", child=child.spec.name, error=str(problem), again_in=child.delay)
         else:
@@ -187,6 +186,13 @@ class Supervisor:
         """Sleep until a signal arrives or `seconds` have passed."""
         if select.select([self._awake], [], [], seconds)[0]:
             os.read(self._awake, 512)
+
+
+def next_delay(previous: float, *, alive: float) -> float:
+    """Seconds to wait before the next start of a child that was `alive` for so many seconds."""
+    if previous == 0 or alive > FORGIVEN_AFTER:
+        return FIRST_DELAY
+    return min(previous * 2, LONGEST_DELAY)
 
 
 def _last_words(spec: ChildSpec, *, size: int = 2000) -> str:

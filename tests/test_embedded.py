@@ -1,0 +1,343 @@
+"""The embedded PostgreSQL: first start, later starts, every way it can be killed, and who can reach it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from app import reach
+from app.cluster import NoServer, socket_folder
+from app.config import BadSetting, Config
+from app.embedded import AlreadyRunning, EmbeddedPostgres, ServerFailed, running_url, serving
+from app.postmaster import PidFile
+from tests.waiting import until
+
+ROOT = Path(__file__).parent.parent
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """One data folder for the module, initialised once; each test starts and kills servers on it."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def server(cluster):
+    with EmbeddedPostgres(cluster, durable=False) as server:
+        yield server
+
+
+def ask(url, question):
+    with psycopg.connect(url) as connection:
+        return connection.execute(question).fetchone()[0]
+
+
+def starter(home, *, then="signal.pause()"):
+    """Another process that runs the server of `home`, then does `then`."""
+    code = (
+        "import signal, sys; from pathlib import Path; from app.embedded import EmbeddedPostgres\n"
+        f"server = EmbeddedPostgres(Path({str(home)!r}), durable=False); server.start()\n"
+        f"print('up', flush=True); {then}"
+    )
+    return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def end(process):
+    process.terminate()
+    process.communicate(timeout=30)
+
+
+def test_a_started_server_answers_at_its_url(server):
+    assert server.is_answering() and server.poll() is None
+    assert ask(server.url(), "SELECT current_database()") == "passerelle"
+    assert ask(server.url(), "SHOW server_version").startswith("18.")
+
+
+def test_text_is_utf8_sorted_by_code_point_and_time_is_utc(server):
+    assert ask(server.url(), "SHOW server_encoding") == "UTF8"
+    assert ask(server.url(), "SHOW timezone") == "UTC"
+    assert ask(
+        server.url(), "SELECT datlocprovider::text || datlocale FROM pg_database WHERE datname = 'passerelle'"
+    ) == ("bC.UTF-8")
+    assert ask(server.url(), "SELECT upper('é') || ('Z' < 'a')::text") == "Étrue"
+
+
+def test_it_listens_on_no_port_and_its_socket_is_in_a_closed_folder(server):
+    assert ask(server.url(), "SHOW listen_addresses") == ""
+    process = PidFile.living_server(server.data)
+    assert not [c for c in process.net_connections("inet") if c.status == psutil.CONN_LISTEN]
+    folder = PidFile.read(server.data).socket_folder
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert folder.stat().st_uid == process.uids().real != 0
+
+
+def test_what_was_sent_never_reaches_the_log(server):
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute("CREATE TEMP TABLE person (email text UNIQUE)")
+        connection.execute("INSERT INTO person VALUES (%s)", ["ada@example.org"])
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.execute("INSERT INTO person VALUES ('ada@example.org')")
+    log = until(
+        lambda: (text := server.log_file.read_text()) and "person_email_key" in text and text, describe="logged"
+    )
+    assert "ada@example.org" not in log
+
+
+def test_the_product_syncs_every_commit_and_tests_do_not(cluster, server):
+    assert ask(server.url(), "SHOW fsync") == "off"
+    durable = EmbeddedPostgres(cluster).spec().argv
+    assert not [option for option in durable if option.startswith(("--fsync", "--synchronous", "--full_page"))]
+
+
+def test_it_stops_at_once_also_with_open_sessions_and_starts_where_it_was(cluster):
+    with EmbeddedPostgres(cluster, durable=False) as server:
+        connection = psycopg.connect(server.url(), autocommit=True)
+        connection.execute("DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT 42 AS answer")
+    connection.close()
+    assert running_url(cluster) is None and PidFile.living_server(server.data) is None
+    with EmbeddedPostgres(cluster, durable=False) as server:
+        assert ask(server.url(), "SELECT answer FROM kept") == 42
+
+
+def test_every_other_command_finds_the_running_server(cluster):
+    config = Config(home=cluster)
+    assert running_url(cluster) is None
+    process = starter(cluster)
+    try:
+        assert process.stdout.readline() == "up\n"
+        url = running_url(cluster)
+        assert ask(url, "SELECT 1") == 1
+        assert running_url(cluster, "postgres").startswith("postgresql://postgres@/postgres?host=")
+        with serving(config) as found:
+            assert found == url
+    finally:
+        end(process)
+
+
+def test_a_command_without_a_running_server_starts_one_for_itself(cluster):
+    with serving(Config(home=cluster)) as url:
+        assert ask(url, "SELECT 1") == 1
+    assert running_url(cluster) is None
+
+
+def test_a_given_database_is_taken_as_it_is(tmp_path):
+    with serving(Config(home=tmp_path, database_url="postgresql://elsewhere/x")) as url:
+        assert url == "postgresql://elsewhere/x"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_start_says_who_has_the_folder_and_leaves_it_alone(cluster):
+    process = starter(cluster)
+    try:
+        assert process.stdout.readline() == "up\n"
+        with pytest.raises(AlreadyRunning) as caught:
+            EmbeddedPostgres(cluster, durable=False).start()
+        assert caught.value.facts["pid"] == str(process.pid)
+        assert ask(running_url(cluster), "SELECT 1") == 1
+    finally:
+        end(process)
+
+
+def test_a_killed_server_recovers_with_everything_committed(cluster):
+    with EmbeddedPostgres(cluster) as server:  # durable, as in the product
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute("CREATE TABLE IF NOT EXISTS survivor (n int)")
+            connection.execute("INSERT INTO survivor VALUES (7)")
+            os.kill(PidFile.read(server.data).pid, signal.SIGKILL)
+        until(lambda: server.poll() is not None, describe="the kill is noticed")
+        assert running_url(cluster) is None, "its pid file is still there, and stale"
+        server.start()
+        assert ask(server.url(), "SELECT max(n) FROM survivor") == 7
+
+
+def test_the_server_does_not_survive_the_kill_of_its_starter(cluster):
+    process = starter(cluster)
+    assert process.stdout.readline() == "up\n"
+    assert PidFile.living_server(cluster / "postgres")
+    process.kill()
+    process.communicate()
+    until(lambda: PidFile.living_server(cluster / "postgres") is None, within=20, describe="a clean shutdown by itself")
+    with EmbeddedPostgres(cluster, durable=False) as server:
+        assert ask(server.url(), "SELECT 1") == 1
+
+
+def test_an_orphan_is_ended_by_the_next_start(cluster):
+    process = starter(cluster)
+    assert process.stdout.readline() == "up\n"
+    orphan = PidFile.living_server(cluster / "postgres")
+    orphan.suspend()  # it cannot hear that its starter died
+    process.kill()
+    process.communicate()
+    orphan.resume()
+    with EmbeddedPostgres(cluster, durable=False) as server:
+        assert PidFile.living_server(server.data).pid != orphan.pid
+        assert server.is_answering()
+
+
+@pytest.mark.parametrize("stranger", ["this very process", "nobody"])
+def test_a_left_over_pid_file_blocks_nothing(cluster, stranger):
+    with EmbeddedPostgres(cluster, durable=False) as server:
+        lines = (server.data / "postmaster.pid").read_text().splitlines(keepends=True)
+    number = os.getpid() if stranger == "this very process" else 4_194_303
+    (server.data / "postmaster.pid").write_text("".join([f"{number}\n", *lines[1:]]))
+    assert running_url(cluster) is None
+    with EmbeddedPostgres(cluster, durable=False) as server:
+        assert server.is_answering()
+
+
+def test_an_interrupted_first_start_leaves_nothing_half_made(tmp_path):
+    (tmp_path / "postgres.new").mkdir()
+    (tmp_path / "postgres.new" / "PG_VERSION").write_text("18\n")
+    with EmbeddedPostgres(tmp_path, durable=False) as server:
+        assert ask(server.url(), "SELECT 1") == 1
+    assert not (tmp_path / "postgres.new").exists()
+
+
+def test_a_dropped_database_is_made_again(cluster):
+    with (
+        EmbeddedPostgres(cluster, durable=False) as server,
+        psycopg.connect(server.url("postgres"), autocommit=True) as connection,
+    ):
+        connection.execute("DROP DATABASE passerelle")
+    with EmbeddedPostgres(cluster, durable=False) as server:
+        assert ask(server.url(), "SELECT current_database()") == "passerelle"
+
+
+def test_a_broken_folder_is_an_error_with_the_servers_own_words(cluster, tmp_path):
+    with EmbeddedPostgres(cluster, durable=False) as server:
+        config = server.data / "postgresql.conf"
+    kept = config.read_text()
+    config.write_text(kept + "no_such_setting = 1\n")
+    try:
+        with pytest.raises(ServerFailed, match="no_such_setting"):
+            EmbeddedPostgres(cluster, durable=False).start()
+    finally:
+        config.write_text(kept)
+
+
+def test_a_folder_of_another_version_is_refused_with_the_remedy(tmp_path):
+    (tmp_path / "postgres").mkdir()
+    (tmp_path / "postgres" / "PG_VERSION").write_text("16\n")
+    server = EmbeddedPostgres(tmp_path)
+    with pytest.raises(BadSetting, match="dump it"):
+        server.ensure_initialised()
+    server.release()
+
+
+def test_a_home_that_cannot_be_made_is_refused_by_name(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadSetting, match="PASSERELLE_HOME"):
+        EmbeddedPostgres(tmp_path / "file" / "home").start()
+
+
+def test_without_the_wheel_the_error_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(NoServer, match="DATABASE_URL"):
+        EmbeddedPostgres(tmp_path)
+
+
+def test_a_long_path_puts_the_socket_into_a_short_one(tmp_path):
+    home = tmp_path / ("far" * 30) / ("away" * 20)
+    with EmbeddedPostgres(home, durable=False) as server:
+        folder = PidFile.read(server.data).socket_folder
+        assert folder == socket_folder(home) and len(str(folder)) < 40
+        assert ask(running_url(home), "SELECT 1") == 1
+    assert not folder.exists()
+
+
+def test_a_socket_folder_put_there_by_somebody_else_is_refused(tmp_path):
+    home = tmp_path / ("far" * 40)
+    folder = socket_folder(home)
+    folder.symlink_to(tmp_path)
+    try:
+        with pytest.raises(BadSetting, match="not ours"):
+            EmbeddedPostgres(home, durable=False).start()
+    finally:
+        folder.unlink()
+
+
+@as_root
+def test_root_opens_closed_folders_for_the_servers_account_alone(tmp_path):
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    with EmbeddedPostgres(closed / "home", durable=False) as server:
+        account = reach.server_account(server.data)
+        assert ask(server.url(), "SELECT 1") == 1
+        assert reach.can_use(closed, account)
+        assert not closed.stat().st_mode & stat.S_IRWXO, "others gain nothing"
+        listing = subprocess.run(
+            ["/bin/ls", str(closed)], user=account.pw_uid, group=account.pw_gid, extra_groups=[], capture_output=True
+        )
+        assert listing.returncode != 0, "search, not reading"
+
+
+@as_root
+def test_opening_a_folder_twice_changes_it_once(tmp_path):
+    account = reach.server_account(tmp_path / "none")
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o750)
+    reach.open_the_way(closed, account)
+    once = os.getxattr(closed, reach.ACL)
+    reach._let_in(closed, account)
+    assert os.getxattr(closed, reach.ACL) == once
+
+
+@as_root
+def test_root_serves_a_users_folder_as_that_user(tmp_path):
+    data = tmp_path / "postgres"
+    data.mkdir()
+    os.chown(data, 65534, 65534)
+    assert reach.server_account(data).pw_uid == 65534
+
+
+@as_root
+def test_an_ordinary_user_runs_it_in_a_temporary_home_without_any_warning(tmp_path_factory):
+    """Root checks for the user: a shell of `nobody`, HOME fresh and closed, XDG_RUNTIME_DIR unset."""
+    home = tmp_path_factory.mktemp("nobody")
+    for folder in (home, *list(home.parents)[:2]):
+        folder.chmod(0o755)
+    os.chown(home, 65534, 65534)
+    home.chmod(0o700)
+    python = _interpreter_for_everybody()
+    if python is None:
+        pytest.skip("no interpreter that ordinary users may run")
+    code = (
+        "from pathlib import Path; from app.embedded import EmbeddedPostgres\n"
+        "with EmbeddedPostgres(Path.home() / 'p', durable=False) as server: print(server.is_answering())"
+    )
+    ran = as_nobody([python, "-W", "error", "-c", code], HOME=str(home), PYTHONPATH=os.pathsep.join(sys.path))
+    assert (ran.stdout.splitlines()[-1:], ran.stderr) == (["True"], "")
+
+
+def as_nobody(command, **env):
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=env,
+        user=65534,
+        group=65534,
+        extra_groups=[],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def _interpreter_for_everybody():
+    """Ours, or the system's of the same version: a virtual environment may lead into a closed folder."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    for python in (sys.executable, f"/usr/bin/{version}"):
+        with suppress(OSError):
+            if as_nobody(["/bin/sh", "-c", '"$0" -c pass', python]).returncode == 0:
+                return python
+    return None
