@@ -32,8 +32,9 @@ from app.events.catalogue import CATALOGUE
 
 Handler = Callable[..., object]  # (session: Session, envelope: Envelope, *, now: datetime)
 
-# The files that register consumers. A new worker is added here, and nowhere else.
+# The files that register consumers, and those that declare what becomes due. A new one is added here, nowhere else.
 MODULES = ("workers.calendar",)
+DUE_MODULES = ("app.housekeeping",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def register(consumer: Consumer) -> Consumer:
 
 
 def load() -> dict[str, Consumer]:
-    """All consumers of the product, by name."""
-    for module in MODULES:
+    """All consumers of the product, by name; with them everything that becomes due has its handler."""
+    for module in (*MODULES, *DUE_MODULES):
         importlib.import_module(module)
     return CONSUMERS

@@ -1,0 +1,34 @@
+"""The timekeeper's loop: one leader calls what has become due."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+from sqlalchemy import Connection, Engine
+
+from app.db import raw
+from app.timekeeper import Clock, Timekeeper, utc_now
+from workers.leader import lead
+
+BATCH = 100
+EVERY = timedelta(seconds=0.5)
+SOONEST = timedelta(seconds=0.01)
+
+
+class TimekeeperLoop:
+    def __init__(self, engine: Engine, timekeeper: Timekeeper, *, clock: Clock = utc_now) -> None:
+        self._engine = engine
+        self._timekeeper = timekeeper
+        self._clock = clock
+
+    def run(self, stop: threading.Event) -> None:
+        lead(self._engine, "timekeeper", stop, lambda connection: self._turn(connection, stop))
+
+    def _turn(self, connection: Connection, stop: threading.Event) -> float:
+        connection.execute(raw("SELECT 1"))  # still leader?
+        if self._timekeeper.run_due(limit=BATCH, stopping=stop.is_set) == BATCH:
+            return 0.0
+        next_at = self._timekeeper.next_at()
+        wait = EVERY if next_at is None else min(EVERY, max(SOONEST, next_at - self._clock()))
+        return wait.total_seconds()
