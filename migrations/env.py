@@ -8,10 +8,11 @@ from sqlalchemy import create_engine, pool, text
 from app.booking import models as booking_models
 from app.config import Config
 from app.db import Base
+from app.demo import models as demo_models
 from app.events import models as event_models
 from app.network import models as network_models
 
-MODELS = (network_models, booking_models, event_models)
+MODELS = (network_models, booking_models, event_models, demo_models)
 MIGRATION_LOCK = 7_200_001
 
 

@@ -68,6 +68,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("consumer", "aggregate_type", name=op.f("pk_subscription")),
     )
     op.create_table(
+        "demonstration",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("loaded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("ck_demonstration_one_row")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_demonstration")),
+    )
+    op.create_table(
         "due",
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("subject_id", sa.BigInteger(), nullable=False),
