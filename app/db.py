@@ -117,9 +117,22 @@ def retrying(work: Callable[[], Result]) -> Result:
 def migrate(url: str, revision: str = "head") -> None:
     """Bring the schema to `revision` with alembic."""
     from alembic import command
+
+    config = _alembic_config()
+    config.attributes["url"] = url
+    command.upgrade(config, revision)
+
+
+def schema_head() -> str:
+    """The newest revision of the schema that this code knows."""
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(_alembic_config()).get_current_head() or ""
+
+
+def _alembic_config() -> Any:
     from alembic.config import Config as AlembicConfig
 
     config = AlembicConfig()
     config.set_main_option("script_location", str(Path(__file__).parent.parent / "migrations"))
-    config.attributes["url"] = url
-    command.upgrade(config, revision)
+    return config

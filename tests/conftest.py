@@ -10,12 +10,16 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.orm import sessionmaker
 
+from app import create_app
+from app.config import Config
 from app.db import TenantSession, make_engine, migrate, sessions
 from app.tenancy import SYSTEM
 
@@ -98,3 +102,45 @@ def session(make_session: sessionmaker[TenantSession]) -> Iterator[TenantSession
     with make_session() as session:
         session.info["scope"] = SYSTEM
         yield session
+
+
+class Clock:
+    """The hour on every wall of a test: `clock.now = ...` moves it."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)  # a Monday, before the doors open in Brussels
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_by(self, **amount: float) -> None:
+        """`clock.pass_by(minutes=20)`."""
+        self.now += timedelta(**amount)
+
+
+def _written(module: str) -> bool:
+    from importlib import import_module
+
+    try:
+        import_module(module)
+    except ImportError:
+        return False
+    return True
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def app(database_url: str, clock: Clock, tmp_path: Path) -> Iterator[Flask]:
+    """The web application on this test's database, at this test's hour."""
+    import app as package
+    from app.http.services import Services
+
+    package.BLUEPRINTS = tuple(entry for entry in package.BLUEPRINTS if _written(entry[0]))
+    made = create_app(Config(home=tmp_path, database_url=database_url, log_level="WARNING"), clock=clock)
+    yield made
+    services: Services = made.extensions["passerelle"]
+    services.engine.dispose()

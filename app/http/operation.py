@@ -8,6 +8,7 @@ carry, a `Paged`, or a `Reply` when the answer needs headers. Documentation and 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,20 +17,28 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 from sqlalchemy.orm import Session
 
 from app import tenancy
 from app.db import retrying
 from app.errors import Invalid, NotAllowed, NotFound, Unauthenticated
-from app.http import idempotency, metrics, preconditions
+from app.http import idempotency, preconditions
 from app.http.paging import Paged, write_cursor
 from app.http.schemas import load
 from app.http.services import Services, services
-from app.http.strict_json import read_object
+from app.http.strict_json import clean_text, read_object
 from app.network.people import Person, find_person
 
+PREFIX = "/api/v1"
 OPERATIONS: list[Operation] = []
+_CANONICAL_ID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+class UnsupportedMediaType(Invalid):
+    code = "unsupported_media_type"
+    status = 415
+    title = "This address takes JSON."
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,17 @@ class Operation:
     idempotent: bool = False
     if_match: bool = False
     problems: tuple[int, ...] = field(default=())
+    media: str = "application/json"
+
+    @property
+    def endpoint(self) -> str:
+        """What Flask calls it."""
+        return f"{self.blueprint.name}.{self.name}"
+
+    @property
+    def address(self) -> str:
+        """The path from the root, as Flask writes it: a blueprint mounted at the root spells it out itself."""
+        return self.path if self.path.startswith(PREFIX) else PREFIX + self.path
 
 
 def operation(
@@ -97,17 +117,19 @@ def operation(
     idempotent: bool = False,
     if_match: bool = False,
     problems: tuple[int, ...] = (),
+    media: str = "application/json",
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Make a view of `blueprint` out of a function. `body`, `query` and `returns` are marshmallow schemas.
 
     `signed_in=False` admits callers without a token; `idempotent` demands an Idempotency-Key; `if_match` documents that
-    the view checks If-Match; `problems` are further statuses it may answer.
+    the view checks If-Match; `problems` are further statuses it may answer; `media` is what the answer is written in,
+    for a view that returns a `Response` of its own.
     """
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Response]:
         described = Operation(
             blueprint, method, path, view.__name__, view.__doc__ or "", status,
-            body, query, returns, many, paged, signed_in, idempotent, if_match, problems,
+            body, query, returns, many, paged, signed_in, idempotent, if_match, problems, media,
         )  # fmt: skip
         OPERATIONS.append(described)
 
@@ -129,7 +151,7 @@ def _arguments(described: Operation, path_values: dict[str, Any]) -> dict[str, A
         arguments["query"] = load(described.query, _query_values())
     if described.body is not None:
         if request.mimetype != "application/json":
-            raise Invalid.field("Content-Type", "send application/json")
+            raise UnsupportedMediaType.field("Content-Type", "send application/json")
         arguments["body"] = load(described.body, read_object(request.get_data()))
     return arguments
 
@@ -137,10 +159,9 @@ def _arguments(described: Operation, path_values: dict[str, Any]) -> dict[str, A
 def _public_id(name: str, value: str) -> UUID | str:
     if not name.endswith("_id"):
         return value
-    try:
-        return UUID(value)
-    except ValueError:
-        raise NotFound() from None
+    if not _CANONICAL_ID.fullmatch(value):
+        raise NotFound()
+    return UUID(value)
 
 
 def _query_values() -> dict[str, str]:
@@ -148,7 +169,7 @@ def _query_values() -> dict[str, str]:
     for name, given in request.args.lists():
         if len(given) > 1:
             raise Invalid.field(name, "give each parameter once")
-        values[name] = given[0]
+        values[clean_text(name, "query")] = clean_text(given[0], name)
     return values
 
 
@@ -170,10 +191,11 @@ def _attempt(described: Operation, view: Callable[..., Any], arguments: dict[str
             if claim and (stored := idempotency.look_up(session, claim, now=now)):
                 return _replayed(stored)
             result = view(Call(session, caller, now, own), **arguments)
+            if isinstance(result, Response):  # a file, in a format of its own
+                return result
             status, headers, text = _rendered(described, result)
             if claim and 200 <= status < 300:
                 idempotency.store(session, claim, status=status, headers=json.dumps(headers), body=text, now=now)
-    metrics.answered(described.name, status)
     return _response(status, headers, text)
 
 
@@ -189,6 +211,7 @@ def _caller(session: Session, described: Operation, now: datetime) -> Person | N
     if described.method != "GET" and "write" not in person.token_scopes:
         raise NotAllowed(needed="write", remedy="use a token with the scope write")
     session.info["scope"] = person.scope
+    g.member_id = person.member_id
     return person
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from app.errors import Invalid
 
 DEFAULT, LARGEST = 50, 200
+LONGEST = 400  # characters of a cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,15 @@ class Paged:
     last: list[Any] | None = None
 
 
-def page_of(limit: int | None, cursor: str | None) -> Page:
-    """Raises Invalid naming `cursor` when it is not one of ours."""
-    return Page(limit or DEFAULT, read_cursor(cursor) if cursor else None)
+def page_of(limit: int | None, cursor: str | None, *, key: tuple[type, ...] | None = None) -> Page:
+    """`key` says of what types this list's keys are, e.g. (str, int).
+
+    Raises Invalid naming `cursor` when it is not one of ours, or of another list.
+    """
+    after = read_cursor(cursor) if cursor else None
+    if after is not None and key is not None and tuple(type(part) for part in after) != key:
+        raise _not_ours()
+    return Page(limit or DEFAULT, after)
 
 
 def write_cursor(key: list[Any]) -> str:
@@ -43,8 +50,17 @@ def write_cursor(key: list[Any]) -> str:
 def read_cursor(cursor: str) -> list[Any]:
     try:
         key = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, RecursionError):
         key = None
-    if not isinstance(key, list) or len(cursor) > 200 or not all(isinstance(part, int | str) for part in key):
-        raise Invalid.field("cursor", "use the cursor of the Link header, or none")
+    if not isinstance(key, list) or not key or len(cursor) > LONGEST or not all(_keepable(part) for part in key):
+        raise _not_ours()
     return key
+
+
+def _keepable(part: Any) -> bool:
+    """A text without NUL, or a number that fits a bigint: anything else would be an error of the database."""
+    return (isinstance(part, str) and part.isprintable()) or (type(part) is int and abs(part) < 2**63)
+
+
+def _not_ours() -> Invalid:
+    return Invalid.field("cursor", "use the cursor of the Link header, or none")

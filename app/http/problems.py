@@ -7,13 +7,12 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response
-from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from structlog.contextvars import get_contextvars
 from werkzeug.exceptions import HTTPException
 
-from app.db import sqlstate
+from app.db import connection_lost, sqlstate
 from app.errors import Problem
+from app.http import metrics
 
 log = structlog.get_logger()
 
@@ -25,8 +24,8 @@ HTTP_CODES = {
     415: "unsupported_media_type",
     429: "too_many_requests",
 }
-DATABASE_GONE = ("08", "57P", "53")  # connection lost, server ending, out of resources
-TOO_BUSY = {"55P03", "57014"}  # lock or statement time-out
+# Lock or statement time-out; out of disk or memory; a deadlock or serialization failure that came back.
+TOO_BUSY = {"55P03", "57014", "53100", "53200", "40P01", "40001"}
 
 
 def describe(problem: Problem) -> dict[str, Any]:
@@ -44,6 +43,7 @@ def describe(problem: Problem) -> dict[str, Any]:
 
 
 def answer(problem: Problem) -> Response:
+    metrics.refused(problem)
     response = _response(problem.status, describe(problem))
     if problem.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
@@ -51,32 +51,32 @@ def answer(problem: Problem) -> Response:
 
 
 def _response(status: int, members: dict[str, Any]) -> Response:
-    body = json.dumps(members, ensure_ascii=False, default=str)
+    # A surrogate that came in with a field's name goes out as the JSON escape it came as.
+    body = json.dumps(members, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace")
     return Response(body, status=status, mimetype="application/problem+json")
 
 
+class Unavailable(Problem):
+    code = "unavailable"
+    status = 503
+    title = "The database does not answer just now. Nothing was done; try again."
+
+
+class Unexpected(Problem):
+    code = "internal"
+    status = 500
+    title = "Something went wrong on our side. Nothing was done."
+
+
 def unavailable(retry_after: int = 2) -> Response:
-    members = {
-        "type": "urn:passerelle:problem:unavailable",
-        "title": "The database does not answer just now. Nothing was done; try again.",
-        "status": 503,
-        "code": "unavailable",
-    }
-    response = _response(503, members)
+    response = answer(Unavailable())
     response.headers["Retry-After"] = str(retry_after)
     return response
 
 
 def is_unavailable(error: BaseException) -> bool:
     """Whether the database, not the request, is the trouble."""
-    if isinstance(error, PoolTimeout):
-        return True
-    state = sqlstate(error)
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return True
-    if state is None:
-        return isinstance(error, OperationalError)
-    return state.startswith(DATABASE_GONE) or state in TOO_BUSY
+    return connection_lost(error) or sqlstate(error) in TOO_BUSY
 
 
 def of_http(error: HTTPException) -> Response:
@@ -102,14 +102,7 @@ def unexpected(error: BaseException) -> Response:
         log.warning("database_unavailable", error=str(error)[:300])
         return unavailable()
     log.error("unexpected_error", exc_info=error)
-    members = {
-        "type": "urn:passerelle:problem:internal",
-        "title": "Something went wrong on our side. Nothing was done.",
-        "status": 500,
-        "code": "internal",
-        "request_id": get_contextvars().get("request_id"),
-    }
-    return _response(500, members)
+    return answer(Unexpected())
 
 
 def register(app: Flask) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate
+from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, validate
 
 from app.errors import Invalid
 from app.http.paging import LARGEST
@@ -15,6 +16,13 @@ class Strict(Schema):
 
     class Meta:
         unknown = RAISE
+
+
+def one_line(value: str) -> str:
+    """Names and titles go into mail headers and calendars: no line breaks or other invisible controls."""
+    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in value):
+        raise ValidationError("Keep it on one line.")
+    return value
 
 
 class MoneyShape(Strict):
@@ -35,7 +43,10 @@ class FieldError(Schema):
 
 
 class ProblemShape(Schema):
-    """RFC 9457 problem+json; refusals add rule, limit and alternatives."""
+    """RFC 9457 problem+json; refusals add rule, limit and alternatives, others the facts of their case."""
+
+    class Meta:
+        unknown = INCLUDE
 
     type = fields.String(required=True)
     title = fields.String(required=True)
@@ -44,7 +55,7 @@ class ProblemShape(Schema):
     request_id = fields.String()
     errors = fields.List(fields.Nested(FieldError))
     rule = fields.String()
-    limit = fields.Raw()
+    limit = fields.Raw(allow_none=True)
     alternatives = fields.List(fields.Dict())
 
 
