@@ -82,7 +82,8 @@ class BookingMoved(DomainEvent):
 @dataclass(frozen=True, slots=True)
 class BookingCancelled(DomainEvent):
     """The place is free again. `reason` is member, staff, closure, expired (a hold or request nobody settled);
-    `fee_cents` is owed under the terms frozen in the booking; `returned` is the cover given back."""
+    `fee_cents` is owed under the terms frozen in the booking; `returned` is the cover given back; `alternatives` are
+    offered to somebody displaced by a closure: `[{resource_id, start, end}]`."""
 
     booking_id: str
     space_id: str
@@ -92,6 +93,18 @@ class BookingCancelled(DomainEvent):
     fee_cents: int
     currency: str
     returned: list[dict[str, Any]]
+    alternatives: list[dict[str, Any]] | None = None
+
+
+@event("booking.edited", version=1, aggregate="booking")
+@dataclass(frozen=True, slots=True)
+class BookingEdited(DomainEvent):
+    """What people see of the booking changed, but neither its time nor its place nor its price; `fields` says what."""
+
+    booking_id: str
+    space_id: str
+    member_id: str
+    fields: list[str]
 
 
 @event("booking.approved", version=1, aggregate="booking")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,20 +15,24 @@ from app.errors import NotAllowed, NotFound
 from app.network.roles import ROLES, SEE_BOOKINGS
 from app.tenancy import Scope
 
+_PERSON = """
+    m.id AS member_id, m.uid, m.network_id, m.locale, m.name,
+    (SELECT json_agg(json_build_array(g.role, g.scope_type, g.scope_id,
+        (SELECT json_agg(s.id) FROM space s
+         WHERE (g.scope_type = 'space' AND s.id = g.scope_id)
+            OR (g.scope_type = 'operator' AND s.operator_id = g.scope_id)
+            OR g.scope_type = 'platform')) ORDER BY g.id)
+     FROM role_grant g WHERE g.member_id = m.id) AS grants
+"""
 _BY_SECRET = raw(
-    """
-    SELECT t.id AS token_id, t.scopes, m.id AS member_id, m.uid, m.network_id, m.locale, m.name,
-        (SELECT json_agg(json_build_array(g.role, g.scope_type, g.scope_id,
-            (SELECT json_agg(s.id) FROM space s
-             WHERE (g.scope_type = 'space' AND s.id = g.scope_id)
-                OR (g.scope_type = 'operator' AND s.operator_id = g.scope_id)
-                OR g.scope_type = 'platform')) ORDER BY g.id)
-         FROM role_grant g WHERE g.member_id = m.id) AS grants
+    f"""
+    SELECT t.id AS token_id, t.scopes, {_PERSON}
     FROM api_token t JOIN member m ON m.id = t.member_id
     WHERE t.secret_hash = :secret_hash AND t.revoked_at IS NULL
       AND (t.expires_at IS NULL OR t.expires_at > :now) AND m.erased_at IS NULL
     """
 )
+_BY_ID = raw(f"SELECT 0 AS token_id, ARRAY[]::text[] AS scopes, {_PERSON} FROM member m WHERE m.id = :member_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,20 @@ def hash_secret(secret: str) -> bytes:
 def find_person(session: Session, secret: str, *, now: datetime) -> Person | None:
     """The person a live token belongs to, or None."""
     row = session.execute(_BY_SECRET, {"secret_hash": hash_secret(secret), "now": now}).one_or_none()
-    if row is None:
-        return None
+    return None if row is None else _person(row)
+
+
+def person_of(session: Session, member_id: int) -> Person:
+    """A member as a person who did not call: for what the timekeeper or staff do on their behalf."""
+    return _person(session.execute(_BY_ID, {"member_id": member_id}).one())
+
+
+def acting_for(owner: Person, caller: Person) -> Person:
+    """`owner` with the roles of `caller`: staff who book or move for a member are bound by the rules for staff."""
+    return replace(owner, grants=caller.grants)
+
+
+def _person(row: Any) -> Person:
     grants = tuple(
         Grant(role=role, scope_type=scope_type, scope_id=scope_id, space_ids=frozenset(space_ids or ()))
         for role, scope_type, scope_id, space_ids in row.grants or ()

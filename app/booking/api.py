@@ -1,0 +1,226 @@
+"""Bookings over HTTP: quote, make, look, change, cancel; approve, check in; wait; close."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint
+from sqlalchemy import select
+
+from app.booking import cancelling, closing, deciding, listing, making, moving, quoting, repeating, schemas, waiting
+from app.booking.catalogue.offers import offer_of
+from app.booking.changing import find_booking
+from app.booking.describing import booking_etag
+from app.booking.models import Booking, Closure
+from app.booking.wishes import Wish
+from app.errors import Invalid, NotFound
+from app.events.envelope import instant
+from app.http.operation import Call, Reply, operation
+from app.http.paging import Paged, page_of
+from app.network.models import Member, Space
+from app.network.people import Person, acting_for, person_of
+from app.network.roles import FRONT_DESK, MANAGE
+
+blueprint = Blueprint("booking", __name__)
+REFUSALS = (409, 422)
+
+
+@operation(blueprint, "POST", "/quotes", body=schemas.BookingRequest, returns=schemas.QuoteShape, problems=(422,))
+def create_quote(call: Call, body: dict[str, Any]) -> dict[str, Any]:
+    """What a booking would cost, what would cover it, and whether it would be refused; books nothing."""
+    owner, wish = _wish(call, body)
+    return quoting.quote(call.session, wish, person=owner, now=call.now)
+
+
+@operation(
+    blueprint, "POST", "/bookings", body=schemas.BookingRequest, returns=schemas.BookingShape, status=201,
+    idempotent=True, problems=REFUSALS,
+)  # fmt: skip
+def create_booking(call: Call, body: dict[str, Any]) -> Reply:
+    """Book a place. A recurrence books all its dates or none, and answers with the first and all `occurrences`."""
+    owner, wish = _wish(call, body)
+    if wish.recurrence is None:
+        made = [making.make_booking(call.session, wish, person=owner, now=call.now)]
+        described = made[0].describe()
+    else:
+        made = repeating.make_series(call.session, wish, person=owner, now=call.now)
+        described = made[0].describe() | {"occurrences": [_occurrence(each) for each in made]}
+    return Reply(described, etag=f'"{described["id"]}.0"', location=f"/api/v1/bookings/{described['id']}")
+
+
+@operation(
+    blueprint, "GET", "/bookings", query=schemas.BookingQuery, returns=schemas.BookingShape, many=True, paged=True
+)
+def list_bookings(call: Call, query: dict[str, Any]) -> Paged:
+    """My bookings by start; for staff also those of their spaces."""
+    page = page_of(query.pop("limit"), query.pop("cursor"))
+    return listing.list_bookings(call.session, query, page, person=call.person, now=call.now)
+
+
+@operation(blueprint, "GET", "/bookings/<booking_id>", returns=schemas.BookingShape)
+def get_booking(call: Call, booking_id: UUID) -> Reply:
+    """One booking, with its ETag."""
+    return _shown(call, find_booking(call.session, booking_id))
+
+
+@operation(
+    blueprint, "PATCH", "/bookings/<booking_id>", body=schemas.BookingChange, returns=schemas.BookingShape,
+    if_match=True, problems=REFUSALS,
+)  # fmt: skip
+def change_booking(call: Call, booking_id: UUID, body: dict[str, Any]) -> Reply:
+    """Move a booking, or change its title or attendees. Refused, it stays exactly as it was."""
+    if "attendees" in body:
+        body["attendees"] = tuple(body["attendees"])
+    changed = moving.change_booking(
+        call.session, booking_id, moving.Change(**body), person=call.person, now=call.now, check=_version(call)
+    )
+    return _shown(call, changed)
+
+
+@operation(blueprint, "DELETE", "/bookings/<booking_id>", returns=schemas.BookingShape, if_match=True, problems=(409,))
+def cancel_booking(call: Call, booking_id: UUID) -> Reply:
+    """Cancel a booking under its terms; `fee` says what it costs. Repeating it succeeds, whatever If-Match says."""
+    cancelled = cancelling.cancel_booking(
+        call.session, booking_id, person=call.person, now=call.now, check=_version(call)
+    )
+    return _shown(call, cancelled)
+
+
+@operation(blueprint, "POST", "/bookings/<booking_id>/check-in", returns=schemas.BookingShape, problems=REFUSALS)
+def check_in(call: Call, booking_id: UUID) -> Reply:
+    """The member has arrived. From half an hour before the start until the end; repeating it succeeds."""
+    return _shown(call, deciding.check_in(call.session, booking_id, person=call.person, now=call.now))
+
+
+@operation(blueprint, "POST", "/bookings/<booking_id>/accept", returns=schemas.BookingShape, problems=REFUSALS)
+def accept_booking(call: Call, booking_id: UUID) -> Reply:
+    """Take up a hold, for instance a place offered from the waiting list, before it expires."""
+    return _shown(call, deciding.accept_booking(call.session, booking_id, person=call.person, now=call.now))
+
+
+@operation(blueprint, "POST", "/bookings/<booking_id>/approve", returns=schemas.BookingShape, problems=(403, 409))
+def approve_booking(call: Call, booking_id: UUID) -> Reply:
+    """Staff: confirm a pending request."""
+    return _shown(call, deciding.approve_booking(call.session, booking_id, person=call.person, now=call.now))
+
+
+@operation(blueprint, "POST", "/bookings/<booking_id>/refuse", returns=schemas.BookingShape, problems=(403, 409))
+def refuse_booking(call: Call, booking_id: UUID) -> Reply:
+    """Staff: refuse a pending request; its place is free again."""
+    return _shown(call, deciding.refuse_booking(call.session, booking_id, person=call.person, now=call.now))
+
+
+@operation(
+    blueprint, "POST", "/waitlist", body=schemas.WaitRequest, returns=schemas.WaitShape, status=201, problems=REFUSALS
+)
+def join_waitlist(call: Call, body: dict[str, Any]) -> dict[str, Any]:
+    """Wait for a place that is taken: it is held for half an hour for the first who waits once it becomes free."""
+    entry = waiting.join_waitlist(call.session, Wish(**body), person=call.person, now=call.now)
+    return listing.describe_wait(call.session, entry)
+
+
+@operation(blueprint, "GET", "/waitlist", returns=schemas.WaitShape, many=True)
+def list_waitlist(call: Call) -> list[dict[str, Any]]:
+    """What I wait or waited for, newest first."""
+    return listing.my_waiting(call.session, call.person)
+
+
+@operation(blueprint, "DELETE", "/waitlist/<entry_id>", returns=schemas.WaitShape, problems=(409,))
+def leave_waitlist(call: Call, entry_id: UUID) -> dict[str, Any]:
+    """Stop waiting; an offer already made is given up. Repeating it succeeds."""
+    if waiting.find_entry(call.session, entry_id).member_id != call.person.member_id:
+        raise NotFound()
+    return listing.describe_wait(call.session, waiting.leave_waitlist(call.session, entry_id, now=call.now))
+
+
+@operation(
+    blueprint, "POST", "/spaces/<space_id>/closures/preview", body=schemas.ClosureRequest, returns=schemas.ClosureShape,
+    problems=(403,),
+)  # fmt: skip
+def preview_closure(call: Call, space_id: UUID, body: dict[str, Any]) -> dict[str, Any]:
+    """Managers: whom a closure would displace and what each would be offered; changes nothing."""
+    space, wish = _managed(call, space_id), _closure_wish(body)
+    displaced = closing.preview_closure(call.session, space, wish, now=call.now)
+    shape = {name: body[name] for name in ("kind", "reason")}
+    period = {"start": instant(wish.start), "end": instant(wish.end)}
+    return {"id": None, **shape, **period, "lifted_at": None, "displaced": _displaced(call, displaced)}
+
+
+@operation(
+    blueprint, "POST", "/spaces/<space_id>/closures", body=schemas.ClosureRequest, returns=schemas.ClosureShape,
+    status=201, problems=(403, 409),
+)  # fmt: skip
+def publish_closure(call: Call, space_id: UUID, body: dict[str, Any]) -> dict[str, Any]:
+    """Managers: close the space or some units. Displaced bookings are cancelled for free and everybody is told."""
+    space = _managed(call, space_id)
+    closure, displaced = closing.publish_closure(call.session, space, _closure_wish(body), now=call.now)
+    return {**listing.describe_closure(closure), "displaced": _displaced(call, displaced)}
+
+
+@operation(blueprint, "GET", "/spaces/<space_id>/closures", returns=schemas.ClosureShape, many=True, problems=(403,))
+def list_closures(call: Call, space_id: UUID) -> list[dict[str, Any]]:
+    """Managers: closures and maintenance, the latest first."""
+    query = select(Closure).where(Closure.space_id == _managed(call, space_id).id).order_by(Closure.id.desc())
+    return [listing.describe_closure(closure) for closure in call.session.scalars(query.limit(200))]
+
+
+@operation(
+    blueprint, "DELETE", "/spaces/<space_id>/closures/<closure_id>", returns=schemas.ClosureShape, problems=(403,)
+)
+def lift_closure(call: Call, space_id: UUID, closure_id: UUID) -> dict[str, Any]:
+    """Managers: open again what is left of a closure. Repeating it succeeds."""
+    space = _managed(call, space_id)
+    return listing.describe_closure(closing.lift_closure(call.session, space, closure_id, now=call.now))
+
+
+def _wish(call: Call, body: dict[str, Any]) -> tuple[Person, Wish]:
+    """Whose booking it is, and what they wish. Booking for somebody else is for staff, by the rules for staff."""
+    member_id = body.pop("member_id")
+    wish = Wish(**{**body, **{name: tuple(body[name]) for name in ("attendees", "extras", "cover")}})
+    if member_id is None or member_id == call.person.uid:
+        return call.person, wish
+    found = call.session.scalars(select(Member.id).where(Member.uid == member_id)).one_or_none()
+    if found is None or not any(grant.space_ids for grant in call.person.grants):
+        raise Invalid.field("member_id", "name a member whom you know from a booking or membership at your space")
+    owner = person_of(call.session, found)
+    _require_desk_of(call, wish)
+    return acting_for(owner, call.person), wish
+
+
+def _require_desk_of(call: Call, wish: Wish) -> None:
+    call.person.require(FRONT_DESK, offer_of(call.session, wish.resource_id).space_id)
+
+
+def _version(call: Call) -> Any:
+    return lambda booking: call.check_match(booking_etag(booking))
+
+
+def _shown(call: Call, booking: Booking) -> Reply:
+    described = listing.show(call.session, [booking], person=call.person, now=call.now)[0]
+    return Reply(described, etag=booking_etag(booking))
+
+
+def _occurrence(made: making.Made) -> dict[str, Any]:
+    described = made.describe()
+    return {name: described[name] for name in ("id", "start", "end", "status")}
+
+
+def _managed(call: Call, space_id: UUID) -> Space:
+    space = call.session.scalars(select(Space).where(Space.uid == space_id)).one_or_none()
+    if space is None:
+        raise NotFound()
+    call.person.require(MANAGE, space.id)
+    return space
+
+
+def _closure_wish(body: dict[str, Any]) -> closing.ClosureWish:
+    unit_ids = body["unit_ids"]
+    return closing.ClosureWish(**{**body, "unit_ids": None if unit_ids is None else tuple(unit_ids)})
+
+
+def _displaced(call: Call, displaced: list[closing.Displaced]) -> list[dict[str, Any]]:
+    shown = listing.show(call.session, [each.booking for each in displaced], person=call.person, now=call.now)
+    return [
+        {"booking": booking, "alternatives": each.alternatives} for booking, each in zip(shown, displaced, strict=True)
+    ]

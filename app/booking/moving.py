@@ -1,0 +1,201 @@
+"""Moving a booking to another time or another resource of the same space, and editing what is written on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.booking import freed, occupying, rules
+from app.booking.cancelling import fee_percent
+from app.booking.catalogue.offers import Offer, offer_of
+from app.booking.changing import (
+    find_booking,
+    give_back,
+    lock_booking,
+    mark,
+    require_owner_or_desk,
+    require_status,
+    resource_uid,
+    tell,
+)
+from app.booking.deciding import NEXT, next_at
+from app.booking.making import draw_credits
+from app.booking.models import Booking, Resource
+from app.booking.planning import Plan, plan, taken
+from app.booking.wishes import CREDIT, MONEY, SOURCES, Wish
+from app.errors import Invalid
+from app.events.catalogue import BookingEdited, BookingMoved
+from app.events.envelope import instant
+from app.network.people import Person, acting_for, person_of
+from app.timekeeper import schedule
+
+MOVABLE = ("pending", "confirmed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What to change of a booking; None leaves it as it is."""
+
+    resource_id: UUID | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    title: str | None = None
+    attendees: tuple[str, ...] | None = None
+
+    @property
+    def moves(self) -> bool:
+        return not (self.resource_id is None and self.start is None and self.end is None)
+
+
+def change_booking(
+    session: Session, uid: UUID, change: Change, *, person: Person, now: datetime,
+    check: Callable[[Booking], None] = lambda _: None,
+) -> Booking:  # fmt: skip
+    """Change a booking. When the new place or time is refused or taken, the booking stays exactly as it was.
+
+    Raises NotFound, NotAllowed, WrongState, Invalid, Refused, SlotTaken (the last two with alternatives), and what
+    `check` raises about the version.
+    """
+    booking = lock_booking(session, find_booking(session, uid))
+    require_owner_or_desk(person, booking)
+    check(booking)
+    require_status(booking, *MOVABLE)
+    if change.moves:
+        _move(session, booking, change, person=person, now=now)
+    else:
+        _edit(session, booking, change, now=now)
+    return booking
+
+
+def _edit(session: Session, booking: Booking, change: Change, *, now: datetime) -> None:
+    values = _written(booking, change)
+    if not values:
+        return
+    mark(booking, now=now, **values)
+    session.flush()
+    tell(session, booking, BookingEdited, now=now, fields=sorted(values))
+
+
+def _written(booking: Booking, change: Change) -> dict[str, Any]:
+    wanted: dict[str, Any] = {}
+    if change.title is not None and change.title != booking.title:
+        wanted["title"] = change.title
+    if change.attendees is not None and list(change.attendees) != booking.attendees:
+        wanted["attendees"] = list(change.attendees)
+    return wanted
+
+
+def _move(session: Session, booking: Booking, change: Change, *, person: Person, now: datetime) -> None:
+    owner = _owner(session, booking, person)
+    wish = _wish(session, booking, change)
+    before = {
+        "previous_resource_id": resource_uid(session, booking.resource_id),
+        "previous_start": instant(booking.starts_at),
+        "previous_end": instant(booking.ends_at),
+    }
+    _lock_reach(session, booking, wish)
+    # From here on nobody who needs several of these units passes us; see app.booking.occupying.
+    occupying.release(session, booking_id=booking.id)
+    give_back(session, booking, now=now)
+    planned = plan(session, wish, person=owner, now=now, but=booking.id)
+    if planned.offer.space_id != booking.space_id:
+        raise Invalid.field("resource_id", "stay in the same space; to change spaces, cancel and book there")
+    units = _retake(session, booking, planned, owner=owner, now=now)
+    left = set(booking.unit_ids)
+    _rewrite(booking, planned, units, _written(booking, change), now=now)
+    session.flush()
+    draw_credits(session, planned, booking.uid, member_id=booking.member_id, draw_no=booking.draw_no, now=now)
+    schedule(session, NEXT, booking.id, next_at(booking))
+    freed.announce(session, left, now=now)
+    tell(session, booking, BookingMoved, now=now, **_payload(booking, planned), **before)
+
+
+def _owner(session: Session, booking: Booking, person: Person) -> Person:
+    if booking.member_id == person.member_id:
+        return person
+    return acting_for(person_of(session, booking.member_id), person)
+
+
+def _wish(session: Session, booking: Booking, change: Change) -> Wish:
+    """The booking as it shall be. A new start alone keeps the length."""
+    start = change.start or booking.starts_at
+    end = change.end or start + (booking.ends_at - booking.starts_at)
+    extras = session.scalars(select(Resource.uid).where(Resource.id.in_(booking.extras)).order_by(Resource.id))
+    used = {part["source"] for part in booking.cover}
+    return Wish(
+        resource_id=change.resource_id or UUID(resource_uid(session, booking.resource_id)),
+        start=start,
+        end=end,
+        title=booking.title if change.title is None else change.title,
+        attendees=tuple(booking.attendees) if change.attendees is None else change.attendees,
+        extras=tuple(extras),
+        cover=SOURCES if CREDIT in used else (MONEY,),
+    )
+
+
+def _lock_reach(session: Session, booking: Booking, wish: Wish) -> None:
+    """Lock the units the booking has and all it might get, at once and ascending."""
+    offers: list[Offer] = [offer_of(session, uid) for uid in (wish.resource_id, *wish.extras)]
+    occupying.lock_units(session, {*booking.unit_ids, *(unit for offer in offers for unit in offer.unit_ids)})
+
+
+def _retake(session: Session, booking: Booking, planned: Plan, *, owner: Person, now: datetime) -> list[int]:
+    """Occupy the new units: the one it has where it can stay, else as for a new booking. Raises SlotTaken."""
+    start, end = rules.buffered(planned.offer.rules, planned.start, planned.end)
+    for main in _choices(planned, booking.unit_ids):
+        units = planned.units(main)
+        savepoint = session.begin_nested()
+        if occupying.occupy(session, units=units, start=start, end=end, booking_id=booking.id) == set(units):
+            savepoint.commit()
+            return units
+        savepoint.rollback()
+    raise taken(session, planned, person=owner, now=now, but=booking.id)
+
+
+def _choices(planned: Plan, own: list[int]) -> list[list[int]]:
+    free = planned.situation.free_units
+    if planned.offer.takes == "all":
+        return [list(free)]
+    return [[unit_id] for unit_id in sorted(free, key=lambda unit_id: unit_id not in own)]
+
+
+def _rewrite(booking: Booking, planned: Plan, units: list[int], written: dict[str, Any], *, now: datetime) -> None:
+    price = planned.price
+    least = fee_percent(booking, now=now) if booking.status == "confirmed" else 0
+    mark(
+        booking,
+        now=now,
+        status="pending" if planned.status == "pending" else booking.status,
+        resource_id=planned.offer.resource_id,
+        starts_at=planned.start,
+        ends_at=planned.end,
+        unit_ids=units,
+        currency=price.currency,
+        gross_cents=price.gross_cents,
+        net_cents=price.net_cents,
+        vat_cents=price.vat_cents,
+        vat_permille=price.rate_permille,
+        cover=planned.cover,
+        terms={**planned.terms(), "least_fee_percent": least},
+        draw_no=booking.draw_no + 1,
+        **written,
+    )
+
+
+def _payload(booking: Booking, planned: Plan) -> dict[str, Any]:
+    return {
+        "resource_id": str(planned.offer.resource_uid),
+        "start": instant(booking.starts_at),
+        "end": instant(booking.ends_at),
+        "gross_cents": booking.gross_cents,
+        "net_cents": booking.net_cents,
+        "vat_cents": booking.vat_cents,
+        "currency": booking.currency,
+        "cover": booking.cover,
+    }

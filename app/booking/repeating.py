@@ -1,0 +1,135 @@
+"""Bookings that repeat: previewed date by date, then booked all together or not at all.
+
+The person looks at the preview, leaves out the dates that will not do (`except_days`), and books the rest in one
+transaction. Each date becomes a booking of its own, so that one can be moved or cancelled without the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.booking import occupying
+from app.booking.catalogue.offers import offer_of
+from app.booking.making import Made, fact_of, take
+from app.booking.models import BookingSeries
+from app.booking.planning import Plan, plan
+from app.booking.recurrence import Occurrence, Recurrence, expand
+from app.booking.wishes import Wish
+from app.errors import Invalid, Problem, Refused, SlotTaken
+from app.events.envelope import instant
+from app.events.outbox import insert_events
+from app.network.people import Person
+
+
+class SeriesTaken(SlotTaken):
+    """`dates` names each date that cannot be booked and why, with alternatives."""
+
+    title = "Some of the dates are taken; leave them out (except_days) or choose others."
+
+
+class SeriesRefused(Refused):
+    title = "A rule refuses some of the dates; leave them out (except_days) or choose others."
+
+
+@dataclass(frozen=True, slots=True)
+class Previewed:
+    """One date of a recurrence: what it would cost, or why it cannot be booked."""
+
+    occurrence: Occurrence
+    planned: Plan | None
+    problem: Problem | None
+
+
+def preview_series(session: Session, wish: Wish, *, person: Person, now: datetime) -> list[Previewed]:
+    """Every date on its own, as if it alone were booked. Raises NotFound, Invalid."""
+    return [_previewed(session, wish, occurrence, person=person, now=now) for occurrence in _dates(session, wish)]
+
+
+def make_series(session: Session, wish: Wish, *, person: Person, now: datetime) -> list[Made]:
+    """Book every date of the recurrence, or none.
+
+    Raises NotFound, Invalid, SeriesTaken when places are taken, SeriesRefused when a rule stands against a date; both
+    name all the dates that will not do.
+    """
+    occupying.lock_person(session, person.member_id)
+    dates = _dates(session, wish)
+    offers = [offer_of(session, uid) for uid in (wish.resource_id, *wish.extras)]
+    occupying.lock_units(session, {unit_id for offer in offers for unit_id in offer.unit_ids})
+    series = BookingSeries(member_id=person.member_id, recurrence=_shape(wish.recurrence), created_at=now)
+    session.add(series)
+    session.flush()
+    made, failed = [], []
+    for occurrence in dates:
+        try:
+            made.append(_take(session, wish, occurrence, series, person=person, now=now))
+        except (Refused, SlotTaken) as problem:
+            failed.append((occurrence, problem))
+    if failed:
+        raise _failure(failed)
+    insert_events(session, [(fact_of(each), each.row["uid"], 1) for each in made], at=now)
+    return made
+
+
+def _take(
+    session: Session, wish: Wish, occurrence: Occurrence, series: BookingSeries, *, person: Person, now: datetime
+) -> Made:
+    planned = _plan(session, wish, occurrence, person=person, now=now)
+    return take(session, planned, person=person, now=now, series_id=series.id, series_uid=series.uid)
+
+
+def _plan(session: Session, wish: Wish, occurrence: Occurrence, *, person: Person, now: datetime) -> Plan:
+    if occurrence.problem is not None:
+        raise Refused(rule=occurrence.problem, limit=occurrence.day.isoformat())
+    return plan(session, wish, person=person, now=now, start=occurrence.start, end=occurrence.end)
+
+
+def _previewed(session: Session, wish: Wish, occurrence: Occurrence, *, person: Person, now: datetime) -> Previewed:
+    try:
+        return Previewed(occurrence, _plan(session, wish, occurrence, person=person, now=now), None)
+    except (Refused, SlotTaken) as problem:
+        return Previewed(occurrence, None, problem)
+
+
+def _dates(session: Session, wish: Wish) -> list[Occurrence]:
+    if wish.recurrence is None:
+        raise Invalid.field("recurrence", "say how the booking repeats")
+    zone = offer_of(session, wish.resource_id).zone
+    return expand(wish.recurrence, start=wish.start, end=wish.end, zone=zone)
+
+
+def _failure(failed: Sequence[tuple[Occurrence, Problem]]) -> Problem:
+    dates = [
+        {
+            "day": occurrence.day.isoformat(),
+            "start": instant(occurrence.start),
+            "end": instant(occurrence.end),
+            "code": problem.code,
+            **{name: problem.facts[name] for name in ("rule", "limit", "alternatives") if name in problem.facts},
+        }
+        for occurrence, problem in failed
+    ]
+    refused = next((problem for _, problem in failed if isinstance(problem, Refused)), None)
+    if refused is not None:
+        return SeriesRefused(
+            rule=refused.rule, limit=refused.limit, alternatives=refused.facts["alternatives"], dates=dates
+        )
+    return SeriesTaken(alternatives=failed[0][1].facts["alternatives"], dates=dates)
+
+
+def _shape(recurrence: Recurrence | None) -> dict[str, Any]:
+    """The recurrence as it is kept."""
+    if recurrence is None:
+        return {}
+    return {
+        "freq": recurrence.freq,
+        "interval": recurrence.interval,
+        "weekdays": list(recurrence.weekdays),
+        "count": recurrence.count,
+        "until": recurrence.until.isoformat() if recurrence.until else None,
+        "except_days": sorted(day.isoformat() for day in recurrence.except_days),
+    }

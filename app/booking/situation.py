@@ -1,0 +1,169 @@
+"""Everything a booking depends on besides the offer, in one statement: who the person is at that space, what they have
+booked and drawn already, and which units are taken around that time.
+
+The statement is raw because it is on the path of every booking; it names the person in every place it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.booking import assignment, rules
+from app.booking.assignment import Candidate
+from app.booking.catalogue.offers import Offer, cached_offer, load_offer, refresh
+from app.booking.localtime import day_bounds, local_day, month_bounds, week_bounds
+from app.booking.rules import Standing
+from app.db import raw
+from app.network.people import Person
+from app.network.roles import FRONT_DESK
+
+NOBODY = -1
+
+_LOOK = raw(
+    """
+    SELECT s.revision, ms.id AS membership_id, ms.included, usage.day, usage.week, usage.month,
+        (SELECT coalesce(sum(c.minutes), 0) FROM credit_entry c
+          WHERE c.membership_id = ms.id AND c.cycle = :cycle AND c.resource_kind = :kind) AS drawn,
+        (SELECT b.unit_ids[1] FROM booking b WHERE b.member_id = :member AND b.resource_id = :resource
+          ORDER BY b.starts_at DESC LIMIT 1) AS last_unit,
+        (SELECT json_agg(json_build_array(near.unit_id, near.taken, near.before, near.after)) FROM (
+            SELECT o.unit_id, bool_or(o.period && tstzrange(:occupied_from, :occupied_to)) AS taken,
+                extract(epoch FROM max(upper(o.period)) FILTER (WHERE upper(o.period) <= :occupied_from)) AS before,
+                extract(epoch FROM min(lower(o.period)) FILTER (WHERE lower(o.period) >= :occupied_to)) AS after
+            FROM occupancy o
+            WHERE int8range(o.unit_id, o.unit_id, '[]') && int8range(:first_unit, :last_unit_id, '[]')
+              AND o.period && tstzrange(:around_from, :around_to) AND o.unit_id = ANY(:units)
+            GROUP BY o.unit_id) AS near) AS near
+    FROM space s
+    LEFT JOIN LATERAL (
+        SELECT m.id, v.included FROM membership m JOIN plan_version v ON v.id = m.plan_version_id
+        WHERE m.member_id = :member AND m.space_id = s.id AND m.starts_on <= :day
+          AND (m.ends_on IS NULL OR m.ends_on >= :day)
+        ORDER BY m.id LIMIT 1) AS ms ON true
+    CROSS JOIN LATERAL (
+        SELECT sum(minutes) FILTER (WHERE starts_at >= :day_from AND starts_at < :day_to) AS day,
+               sum(minutes) FILTER (WHERE starts_at >= :week_from AND starts_at < :week_to) AS week,
+               sum(minutes) FILTER (WHERE starts_at >= :month_from AND starts_at < :month_to) AS month
+        FROM (SELECT b.starts_at, extract(epoch FROM b.ends_at - b.starts_at)::bigint / 60 AS minutes
+              FROM booking b
+              WHERE b.member_id = :member AND b.resource_id = :resource AND b.id <> :but
+                AND b.starts_at >= :usage_from AND b.starts_at < :usage_to
+                AND b.status NOT IN ('cancelled', 'refused')) AS used) AS usage
+    WHERE s.id = :space
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """The facts at one instant. `free_units` come in the order of preference; `credit_minutes` are still to be drawn
+    in the cycle (calendar month) that the booking falls in."""
+
+    offer: Offer
+    standing: Standing
+    membership_id: int | None
+    cycle: date
+    credit_minutes: int
+    free_units: tuple[int, ...]
+
+    @property
+    def audience(self) -> str:
+        return "members" if self.standing.is_member else "anyone"
+
+
+def look(
+    session: Session, *, resource_uid: UUID, person: Person, start: datetime, end: datetime, but: int = NOBODY
+) -> Situation:
+    """The situation of `person` wanting `[start, end)`; the booking with the internal id `but` does not count.
+
+    Raises NotFound for an unknown or archived resource. The offer comes from memory when the space's revision, read in
+    the same statement, says that it is still right.
+    """
+    offer = cached_offer(resource_uid) or load_offer(session, resource_uid)
+    row = session.execute(_LOOK, _parameters(offer, person, start, end, but)).one()
+    if row.revision != offer.space_revision:
+        offer = refresh(session, resource_uid, row.revision)
+        row = session.execute(_LOOK, _parameters(offer, person, start, end, but)).one()
+    standing = Standing(
+        in_network=person.network_id == offer.network_id,
+        is_member=row.membership_id is not None,
+        is_staff=person.may(FRONT_DESK, offer.space_id),
+        used_day_minutes=int(row.day or 0),
+        used_week_minutes=int(row.week or 0),
+        used_month_minutes=int(row.month or 0),
+    )
+    included = int((row.included or {}).get(offer.kind, 0))
+    return Situation(
+        offer=offer,
+        standing=standing,
+        membership_id=row.membership_id,
+        cycle=local_day(start, offer.zone).replace(day=1),
+        credit_minutes=max(0, included + int(row.drawn)),
+        free_units=_free_units(offer, row.near or (), row.last_unit, start, end),
+    )
+
+
+def _parameters(offer: Offer, person: Person, start: datetime, end: datetime, but: int) -> dict[str, Any]:
+    day = local_day(start, offer.zone)
+    day_from, day_to = day_bounds(day, offer.zone)
+    week_from, week_to = week_bounds(day, offer.zone)
+    month_from, month_to = month_bounds(day, offer.zone)
+    occupied_from, occupied_to = rules.buffered(offer.rules, start, end)
+    return {
+        "space": offer.space_id,
+        "resource": offer.resource_id,
+        "member": person.member_id,
+        "kind": offer.kind,
+        "but": but,
+        "day": day,
+        "cycle": day.replace(day=1),
+        "day_from": day_from,
+        "day_to": day_to,
+        "week_from": week_from,
+        "week_to": week_to,
+        "month_from": month_from,
+        "month_to": month_to,
+        "usage_from": min(week_from, month_from),
+        "usage_to": max(week_to, month_to),
+        "occupied_from": occupied_from,
+        "occupied_to": occupied_to,
+        "around_from": min(day_from, occupied_from),
+        "around_to": max(day_to, occupied_to),
+        "units": list(offer.unit_ids),
+        "first_unit": offer.unit_ids[0] if offer.unit_ids else 0,
+        "last_unit_id": offer.unit_ids[-1] if offer.unit_ids else 0,
+    }
+
+
+def _free_units(
+    offer: Offer, near: Sequence[Sequence[Any]], last_unit: int | None, start: datetime, end: datetime
+) -> tuple[int, ...]:
+    """For a pool the free units, best first; for a combination all units, or none."""
+    taken = {unit_id for unit_id, is_taken, _, _ in near if is_taken}
+    if offer.takes == "all":
+        return () if taken else offer.unit_ids
+    opens, closes = _opening_around(offer, start, end)
+    neighbours = {unit_id: (before, after) for unit_id, _, before, after in near}
+    started, ended = (instant.timestamp() for instant in rules.buffered(offer.rules, start, end))
+    candidates = []
+    for unit_id in offer.unit_ids:
+        if unit_id not in taken:
+            before, after = neighbours.get(unit_id, (None, None))
+            gap_before = started - max(opens, before or opens)
+            gap_after = min(closes, after or closes) - ended
+            candidates.append(Candidate(unit_id, max(0, int(gap_before // 60)), max(0, int(gap_after // 60))))
+    return tuple(assignment.prefer(candidates, last_unit_id=last_unit))
+
+
+def _opening_around(offer: Offer, start: datetime, end: datetime) -> tuple[float, float]:
+    """The opening that the booking falls in, in seconds since the epoch; the booking itself where there is none."""
+    for opens, closes in offer.hours.opening_of(local_day(start, offer.zone)):
+        if opens <= start < closes:
+            return opens.timestamp(), closes.timestamp()
+    return start.astimezone(UTC).timestamp(), end.astimezone(UTC).timestamp()
