@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import import_module
-
-from flask import Flask
+from typing import TYPE_CHECKING
 
 from app.config import Config
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 LARGEST_BODY = 256 * 1024
 
@@ -31,6 +33,8 @@ def now_utc() -> datetime:
 
 def create_app(config: Config | None = None, *, clock: Callable[[], datetime] = now_utc) -> Flask:
     """The web application. `clock` is handed to every request, so that tests can stand at any instant."""
+    from flask import Flask
+
     from app import logs
     from app.db import make_engine, sessions
     from app.http import problems, request_log

@@ -6,12 +6,24 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Engine, Identity, MetaData, TextClause, Uuid, create_engine, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    DateTime,
+    Engine,
+    Identity,
+    MetaData,
+    TextClause,
+    Uuid,
+    create_engine,
+    text,
+)
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
 from sqlalchemy.pool import QueuePool
@@ -123,6 +135,20 @@ def migrate(url: str, revision: str = "head") -> None:
     command.upgrade(config, revision)
 
 
+_SCHEMA = raw("SELECT version_num FROM alembic_version")
+
+
+def schema_fault(connection: Connection) -> str | None:
+    """What is wrong with the schema's version; None when it is the newest that this code knows."""
+    try:
+        found = connection.execute(_SCHEMA).scalars().all()
+    except ProgrammingError:  # no such table
+        found = []
+    expected = schema_head()
+    return None if found == [expected] else f"the schema is at {', '.join(found) or 'nothing'}, not at {expected}"
+
+
+@cache
 def schema_head() -> str:
     """The newest revision of the schema that this code knows."""
     from alembic.script import ScriptDirectory

@@ -5,23 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from datetime import datetime
-from functools import cache
 
 from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy import Engine
 
-from app.db import raw
+from app.db import raw, schema_fault
 from app.http.problems import Unavailable, answer
 from app.http.services import services
 
 blueprint = Blueprint("operating", __name__)
 
-_SCHEMA = raw("SELECT version_num FROM alembic_version")
 _FIGURES = raw(
     """
     SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL) AS unpublished,
@@ -102,20 +99,3 @@ class Figures(Collector):
 
 def _gauge(name: str, doc: str, value: float) -> Metric:
     return GaugeMetricFamily(name, doc, value=float(value))
-
-
-def schema_fault(connection: Connection) -> str | None:
-    """What is wrong with the schema's version; None when it is the newest this code knows."""
-    try:
-        found = connection.execute(_SCHEMA).scalars().all()
-    except ProgrammingError:  # no such table
-        found = []
-    expected = newest_schema()
-    return None if found == [expected] else f"the schema is at {', '.join(found) or 'nothing'}, not at {expected}"
-
-
-@cache
-def newest_schema() -> str:
-    from app.db import schema_head
-
-    return schema_head()

@@ -1,0 +1,81 @@
+"""The doctor finds what is missing, and leaves nothing behind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, insert, select
+from sqlalchemy.orm import Session
+
+from app.config import Config
+from app.db import raw
+from app.doctor import examine
+from app.events.models import Delivery
+from app.ids import new_id
+from app.network.models import Network
+
+
+@pytest.fixture
+def config(database_url: str, tmp_path: Path) -> Config:
+    return Config(home=tmp_path, database_url=database_url, log_level="WARNING")
+
+
+def faults(config: Config) -> dict[str, str]:
+    return {finding.name: finding.detail for finding in examine(config) if not finding.good}
+
+
+def test_a_healthy_installation_has_no_fault_and_nothing_is_left_in_it(config: Config, session: Session) -> None:
+    assert faults(config) == {}
+    assert session.scalar(select(func.count(Network.id))) == 0
+
+
+SABOTAGE = {
+    "occupancies": "ALTER TABLE occupancy DROP CONSTRAINT no_two_occupancies_of_a_unit_overlap",
+    "triggers": "DROP TRIGGER touch_space ON price_list",
+    "schema": "UPDATE alembic_version SET version_num = '0000'",
+    "sequences": "INSERT INTO cursor (consumer, aggregate_type, aggregate_id, last_seq) "
+    "SELECT 'calendar', aggregate_type, aggregate_id, 9 FROM outbox",
+    "outbox": "UPDATE outbox SET recorded_at = clock_timestamp() - interval '1 hour'",
+    "due": "INSERT INTO due (kind, subject_id, at) VALUES ('booking.next', 1, now() - interval '1 hour')",
+}
+AN_EVENT = raw(
+    """
+    INSERT INTO outbox (event_id, aggregate_type, aggregate_id, seq, type, version, occurred_at, envelope)
+    VALUES (gen_random_uuid(), 'booking', gen_random_uuid(), 1, 'booking.made', 1, now(), '{}')
+    """
+)
+
+
+@pytest.mark.parametrize("check", SABOTAGE)
+def test_the_doctor_names_what_was_broken(config: Config, session: Session, check: str) -> None:
+    session.execute(AN_EVENT)
+    session.commit()
+    assert faults(config) == {}
+    session.execute(raw(SABOTAGE[check]))
+    session.commit()
+    assert set(faults(config)) == {check}
+
+
+def test_a_delivery_that_was_given_up_is_a_fault_with_its_remedy(config: Config, session: Session) -> None:
+    receipt = {"consumer": "calendar", "event_id": new_id(), "aggregate_type": "booking", "seq": 1, "state": "dead"}
+    session.execute(insert(Delivery).values(**receipt, aggregate_id=new_id()))
+    session.commit()
+    assert "passerelle events dead" in faults(config)["deliveries"]
+
+
+def test_without_a_database_the_doctor_says_how_to_get_one(config: Config) -> None:
+    assert "passerelle up" in faults(replace(config, database_url=None))["database"]
+    gone = faults(replace(config, database_url="postgresql://nobody@127.0.0.1:1/none"))
+    assert set(gone) == {"database"}
+
+
+def test_a_broker_that_does_not_answer_is_a_fault(config: Config) -> None:
+    assert set(faults(replace(config, broker_url="amqp://guest:guest@127.0.0.1:1//"))) == {"bus"}
+
+
+def test_a_secret_key_that_others_can_read_is_a_fault(config: Config) -> None:
+    assert faults(config) == {}
+    (config.home / "secret_key").chmod(0o644)
+    assert set(faults(config)) == {"secret key"}
