@@ -62,11 +62,12 @@ _TAKE = raw("""
 # A consumer that starts `now` begins each aggregate after what was recorded before it subscribed.
 _BEGIN_AFTER = raw("""
     INSERT INTO cursor (consumer, aggregate_type, aggregate_id, last_seq)
-    SELECT :consumer, :aggregate_type, :aggregate_id,
+    SELECT s.consumer, s.aggregate_type, CAST(:aggregate_id AS uuid),
            coalesce(max(o.seq) FILTER (WHERE o.recorded_at <= s.after), min(o.seq) - 1, 0)
     FROM subscription s
     LEFT JOIN outbox o ON o.aggregate_type = s.aggregate_type AND o.aggregate_id = :aggregate_id
     WHERE s.consumer = :consumer AND s.aggregate_type = :aggregate_type
+    GROUP BY s.consumer, s.aggregate_type, s.after
     ON CONFLICT DO NOTHING
 """)
 
