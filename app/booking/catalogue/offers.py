@@ -68,6 +68,7 @@ class Offer:
     kind: str
     takes: str
     name: str
+    description: str
     capacity: int
     amenities: tuple[str, ...]
     archived: bool
@@ -176,7 +177,7 @@ def load_offer(session: Session, resource_uid: UUID) -> Offer:
 
 # A revision this transaction has raised may yet be rolled back and given to other contents: never to be remembered.
 # (Transaction ids of savepoints are above that of their transaction.)
-_RAISED_HERE: ColumnElement[bool] = literal_column(
+RAISED_HERE: ColumnElement[bool] = literal_column(
     "coalesce(space.xmin::text::bigint >= pg_current_xact_id_if_assigned()::text::bigint % 4294967296, false)"
 )
 
@@ -189,7 +190,7 @@ def load_offers(session: Session, resource_ids: Iterable[int]) -> dict[int, Offe
     """
     ids = list(resource_ids)
     owned = (
-        select(Resource, Space, Operator.currency, _RAISED_HERE)
+        select(Resource, Space, Operator.currency, RAISED_HERE)
         .join(Space, Space.id == Resource.space_id)
         .join(Operator, Operator.id == Space.operator_id)
         .where(Resource.id.in_(ids))
@@ -216,11 +217,7 @@ class _Parts:
         operators = {space.operator_id for space in spaces.values()}
         regimes = select(VatRegime).where(VatRegime.operator_id.in_(operators))
         self.regimes = _grouped(session, regimes, "operator_id")
-        openings = _grouped(session, select(OpeningHours).where(OpeningHours.space_id.in_(spaces)), "space_id")
-        changes = _grouped(session, select(HoursExceptionRow).where(HoursExceptionRow.space_id.in_(spaces)), "space_id")
-        self.hours = {
-            space.id: _hours(space, openings.get(space.id, []), changes.get(space.id, [])) for space in spaces.values()
-        }
+        self.hours = load_hours(session, spaces.values())
 
 
 def _grouped(session: Session, statement: Any, key: str) -> dict[int, list[Any]]:
@@ -228,6 +225,15 @@ def _grouped(session: Session, statement: Any, key: str) -> dict[int, list[Any]]
     for row in session.scalars(statement.execution_options(populate_existing=True)):
         groups.setdefault(getattr(row, key), []).append(row)
     return groups
+
+
+def load_hours(session: Session, spaces: Iterable[Space]) -> dict[int, WeeklyHours]:
+    """The opening hours of spaces, by internal id, in two statements."""
+    by_id = {space.id: space for space in spaces}
+    openings = _grouped(session, select(OpeningHours).where(OpeningHours.space_id.in_(by_id)), "space_id")
+    changed = select(HoursExceptionRow).where(HoursExceptionRow.space_id.in_(by_id)).order_by(HoursExceptionRow.id)
+    exceptions = _grouped(session, changed, "space_id")
+    return {id: _hours(space, openings.get(id, []), exceptions.get(id, [])) for id, space in by_id.items()}
 
 
 def _units(session: Session, resource_ids: list[int]) -> dict[int, dict[int, OfferedUnit]]:
@@ -278,6 +284,7 @@ def _assemble(resource: Resource, space: Space, currency: str, parts: _Parts) ->
         kind=resource.kind,
         takes=resource.takes,
         name=resource.name,
+        description=resource.description,
         capacity=resource.capacity,
         amenities=tuple(resource.amenities),
         archived=resource.archived_at is not None,

@@ -1,0 +1,240 @@
+"""What can be booked for a period, by kind, place and people: what the booking rules let through and is free.
+
+One statement asks which units are taken; everything else is known from the directory. The statement names no unit or
+space: over a period the index `ix_occupancy_period` alone answers it, in a few milliseconds however long the history,
+where joining and filtering in the database costs several times as much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from itertools import islice
+from uuid import UUID
+
+from sqlalchemy import TextClause, or_, select
+from sqlalchemy.orm import Session
+
+from app.booking import rules
+from app.booking.catalogue.offers import Offer, quote_price
+from app.booking.finding.directory import Listing, listing_of, listings
+from app.booking.finding.places import Point, distance_km
+from app.booking.finding.standings import Standings, audience
+from app.booking.prices import Price
+from app.booking.rules import Standing
+from app.db import raw
+from app.errors import Invalid, NotFound, Refused
+from app.network.models import Network
+from app.network.people import Person
+from app.vat.rates import VatUndecided
+
+Period = tuple[datetime, datetime]
+Taken = dict[Period, frozenset[int]]
+
+ORDERS = ("nearest", "cheapest")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What somebody looks for. `space` and `network` are a public id or a slug; `kind` None is any kind."""
+
+    start: datetime
+    end: datetime
+    kind: str | None = None
+    people: int = 1
+    space: str | None = None
+    network: str | None = None
+    near: Point | None = None
+    within_km: float | None = None
+    order: str | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A resource that is free. `free_units` counts its free units; distance is None where none was asked."""
+
+    offer: Offer
+    listing: Listing
+    free_units: int
+    price: Price
+    distance_km: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    offer: Offer
+    listing: Listing
+    distance_km: float | None
+    standing: Standing
+
+
+def find_places(session: Session, search: Search, *, person: Person | None, now: datetime) -> list[Place]:
+    """Free places that this person's booking would get by the rules, nearest or cheapest first, else by name.
+
+    Raises NotFound for an unknown space or network, Invalid for contradictory wishes.
+    """
+    _check(search)
+    candidates = _admitted(session, search, _around(session, search), person, now)
+    taken = taken_units(session, {_occupied(candidate.offer, search) for candidate in candidates})
+    found = _free(candidates, search, taken)
+    if search.order == "cheapest":
+        return sorted(found, key=lambda place: place.price.gross_cents)[: search.limit]
+    return list(islice(found, search.limit))
+
+
+def _check(search: Search) -> None:
+    if search.end <= search.start:
+        raise Invalid.field("end", "must be after start")
+    if search.near is None and search.within_km is not None:
+        raise Invalid.field("near", "is needed with within_km: write latitude,longitude")
+    if search.near is None and search.order == "nearest":
+        raise Invalid.field("near", "is needed for order=nearest: write latitude,longitude")
+
+
+def _around(session: Session, search: Search) -> list[tuple[float | None, Listing]]:
+    """The spaces to look at, the nearest first, or by name."""
+    spaces = [listing_of(session, search.space)] if search.space else listings(session)
+    if search.network is not None:
+        network_id = find_network(session, search.network)
+        spaces = [listing for listing in spaces if listing.network_id == network_id]
+    return sorted(within(spaces, search.near, search.within_km), key=_by_distance_and_name)
+
+
+def within(
+    spaces: Iterable[Listing], near: Point | None, within_km: float | None
+) -> Iterator[tuple[float | None, Listing]]:
+    """Each space with its distance from `near`, as far as `within_km`."""
+    for listing in spaces:
+        distance = distance_km(near, Point(listing.latitude, listing.longitude)) if near else None
+        if distance is None or within_km is None or distance <= within_km:
+            yield distance, listing
+
+
+def _by_distance_and_name(found: tuple[float | None, Listing]) -> tuple[float, str, int]:
+    distance, listing = found
+    return distance or 0.0, listing.name, listing.id
+
+
+def find_network(session: Session, key: str) -> int:
+    """The internal id of the network with this public id or slug. Raises NotFound."""
+    try:
+        named = or_(Network.uid == UUID(key), Network.slug == key)
+    except ValueError:
+        named = Network.slug == key
+    network_id = session.scalar(select(Network.id).where(named))
+    if network_id is None:
+        raise NotFound()
+    return network_id
+
+
+def _admitted(
+    session: Session, search: Search, spaces: list[tuple[float | None, Listing]], person: Person | None, now: datetime
+) -> list[_Candidate]:
+    """Resources of the kind and size wanted whose rules let this person book."""
+    wanted = [
+        (offer, listing, distance)
+        for distance, listing in spaces
+        for offer in listing.offers
+        if search.kind in (None, offer.kind) and offer.capacity >= search.people and offer.unit_ids
+    ]
+    standings = Standings(session, person, (offer for offer, _, _ in wanted), start=search.start)
+    lets = _Verdicts(search, now)
+    return [
+        _Candidate(offer, listing, distance, standing)
+        for offer, listing, distance in wanted
+        if lets(offer, standing := standings.at(offer))
+    ]
+
+
+class _Verdicts:
+    """Whether the rules let somebody book. Offers share equal rules and hours, so that few cases are judged."""
+
+    def __init__(self, search: Search, now: datetime) -> None:
+        self._search, self._now = search, now
+        self._known: dict[tuple[int, int, Standing], bool] = {}
+
+    def __call__(self, offer: Offer, standing: Standing) -> bool:
+        key = id(offer.rules), id(offer.hours), standing
+        if key not in self._known:
+            self._known[key] = self._judge(offer, standing)
+        return self._known[key]
+
+    def _judge(self, offer: Offer, standing: Standing) -> bool:
+        start, end = self._search.start, self._search.end
+        try:
+            rules.check(offer.rules, offer.hours, standing, start=start, end=end, now=self._now)
+        except Refused:
+            return False
+        return True
+
+
+class _Prices:
+    """The price of each offer for an audience; None where it is not to be had that day at any price."""
+
+    def __init__(self, search: Search) -> None:
+        self._search = search
+        self._known: dict[tuple[int, int, str, str, str], Price | None] = {}
+
+    def __call__(self, offer: Offer, whose: str) -> Price | None:
+        key = id(offer.tariffs), id(offer.regimes), offer.country, offer.zone.key, whose
+        if key not in self._known:
+            self._known[key] = self._quote(offer, whose)
+        return self._known[key]
+
+    def _quote(self, offer: Offer, whose: str) -> Price | None:
+        try:
+            return quote_price(offer, start=self._search.start, end=self._search.end, audience=whose)
+        except (Refused, VatUndecided):
+            return None
+
+
+def _occupied(offer: Offer, search: Search) -> Period:
+    return rules.buffered(offer.rules, search.start, search.end)
+
+
+def _free(candidates: list[_Candidate], search: Search, taken: Taken) -> Iterator[Place]:
+    """Candidates with enough free units and a price, in their order."""
+    price_of = _Prices(search)
+    for candidate in candidates:
+        offer = candidate.offer
+        busy = taken[_occupied(offer, search)].intersection(offer.unit_ids)
+        free_units = len(offer.unit_ids) - len(busy)
+        if not _enough(offer, free_units, search.people):
+            continue
+        price = price_of(offer, audience(candidate.standing))
+        if price is not None:
+            yield Place(offer, candidate.listing, free_units, price, candidate.distance_km)
+
+
+def _enough(offer: Offer, free_units: int, people: int) -> bool:
+    """In a pool everybody needs a desk of their own; a combination needs all its units; else one is enough."""
+    if offer.takes == "all":
+        return free_units == len(offer.unit_ids)
+    return free_units >= (people if offer.kind == "desk_pool" else 1)
+
+
+def taken_units(session: Session, periods: Iterable[Period]) -> Taken:
+    """The units with an occupancy in each of `periods`, in one statement however many periods there are.
+
+    Buffers make the periods differ a little from resource to resource: the widest is looked up, each then counted.
+    """
+    asked = sorted(set(periods))
+    if not asked:
+        return {}
+    values: dict[str, datetime] = {"first": min(start for start, _ in asked), "last": max(end for _, end in asked)}
+    for number, (start, end) in enumerate(asked):
+        values |= {f"start_{number}": start, f"end_{number}": end}
+    row = session.execute(_taken_in(len(asked)), values).one()
+    return {period: frozenset(units or ()) for period, units in zip(asked, row, strict=True)}
+
+
+@lru_cache(maxsize=64)
+def _taken_in(periods: int) -> TextClause:
+    counted = ", ".join(
+        f"array_agg(DISTINCT unit_id) FILTER (WHERE period && tstzrange(:start_{number}, :end_{number}))"
+        for number in range(periods)
+    )
+    return raw(f"SELECT {counted} FROM occupancy WHERE period && tstzrange(:first, :last)")
