@@ -7,12 +7,24 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from datetime import date, time
+from datetime import date, datetime, time
 from typing import Any, TypeVar
 
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
-from app.booking.models import BookingRule, OpeningHours, PriceList, Resource, ResourceUnit, Unit
+from app.booking.models import (
+    OCCUPYING,
+    Booking,
+    BookingRule,
+    Occupancy,
+    OpeningHours,
+    PriceList,
+    Resource,
+    ResourceUnit,
+    Unit,
+)
 from app.network.models import (
     ApiToken,
     Member,
@@ -207,3 +219,40 @@ def a_membership(
         ends_on=ends_on,
     )
     return saved(session, membership)
+
+
+def a_booking(
+    session: Session, resource: Resource, member: Member, *, start: datetime, end: datetime, **values: Any
+) -> Booking:
+    """A confirmed booking of the resource's first unit (of all of them, where it takes all), and its occupancies.
+
+    Inserted as rows: no rule is asked, no event recorded. Statuses that free the place leave no occupancy.
+    """
+    units = list(
+        session.scalars(select(ResourceUnit.unit_id).filter_by(resource_id=resource.id).order_by(ResourceUnit.unit_id))
+    )
+    booking = Booking(
+        **{
+            "space_id": resource.space_id,
+            "resource_id": resource.id,
+            "member_id": member.id,
+            "status": "confirmed",
+            "starts_at": start,
+            "ends_at": end,
+            "unit_ids": units if resource.takes == "all" else units[:1],
+            "currency": "EUR",
+            "gross_cents": 3025,
+            "net_cents": 2500,
+            "vat_cents": 525,
+            "vat_permille": 210,
+            **values,
+        }
+    )
+    saved(session, booking)
+    if booking.status in OCCUPYING:
+        period = Range(booking.starts_at, booking.ends_at, bounds="[)")
+        session.add_all(
+            Occupancy(unit_id=unit, period=period, kind="booking", booking_id=booking.id) for unit in booking.unit_ids
+        )
+        session.flush()
+    return booking
