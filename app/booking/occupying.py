@@ -15,13 +15,13 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.db import raw
+from app.db import Statement, raw
 
-_LOCK_PERSON = raw("SELECT 1 FROM member WHERE id = :member FOR NO KEY UPDATE")
+_LOCK_PERSON = Statement("SELECT 1 FROM member WHERE id = :member FOR NO KEY UPDATE")
 _LOCK_PEOPLE = raw("SELECT id FROM member WHERE id = ANY(:members) ORDER BY id FOR NO KEY UPDATE")
 _LOCK_UNITS = raw("SELECT id FROM unit WHERE id = ANY(:units) ORDER BY id FOR NO KEY UPDATE")
 
-_CLAIM = raw(
+_CLAIM = Statement(
     """
     WITH new AS MATERIALIZED (SELECT nextval('booking_id_seq') AS id),
     taken AS (
@@ -61,7 +61,7 @@ _SHORTEN = raw(
 
 def lock_person(session: Session, member_id: int) -> None:
     """One person's bookings are made one after the other: quotas and credits are counted under this lock."""
-    session.execute(_LOCK_PERSON, {"member": member_id})
+    _LOCK_PERSON.run(session, {"member": member_id})
 
 
 def lock_people(session: Session, member_ids: Iterable[int]) -> None:
@@ -86,9 +86,9 @@ def claim(session: Session, row: dict[str, Any], *, units: Sequence[int], due_at
         "terms": json.dumps(row["terms"]),
     }
     if len(units) == 1:
-        return session.execute(_CLAIM, parameters).scalar_one_or_none()
+        return _CLAIM.run(session, parameters).scalar_one_or_none()
     savepoint = session.begin_nested()
-    made = session.execute(_CLAIM, parameters).scalar_one_or_none()
+    made = _CLAIM.run(session, parameters).scalar_one_or_none()
     if made is None:
         savepoint.rollback()
     else:

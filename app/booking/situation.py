@@ -19,13 +19,13 @@ from app.booking.assignment import Candidate
 from app.booking.catalogue.offers import Offer, cached_offer, load_offer, refresh
 from app.booking.localtime import day_bounds, local_day, month_bounds, week_bounds
 from app.booking.rules import Standing
-from app.db import raw
+from app.db import Statement
 from app.network.people import Person
 from app.network.roles import FRONT_DESK
 
 NOBODY = -1
 
-_LOOK = raw(
+_LOOK = Statement(
     """
     SELECT s.revision, ms.id AS membership_id, ms.included, usage.day, usage.week, usage.month,
         (SELECT coalesce(sum(c.minutes), 0) FROM credit_entry c
@@ -86,10 +86,10 @@ def look(
     the same statement, says that it is still right.
     """
     offer = cached_offer(resource_uid) or load_offer(session, resource_uid)
-    row = session.execute(_LOOK, _parameters(offer, person, start, end, but)).one()
+    row = _LOOK.run(session, _parameters(offer, person, start, end, but)).one()
     if row.revision != offer.space_revision:
         offer = refresh(session, resource_uid, row.revision)
-        row = session.execute(_LOOK, _parameters(offer, person, start, end, but)).one()
+        row = _LOOK.run(session, _parameters(offer, person, start, end, but)).one()
     standing = Standing(
         in_network=person.network_id == offer.network_id,
         is_member=row.membership_id is not None,

@@ -7,8 +7,9 @@ the last of which ties an effect in a worker to the request that caused it.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -51,8 +52,13 @@ def write(
     }
     if request_id:
         attributes["requestid"] = request_id
-    attributes["data"] = asdict(fact)  # type: ignore[call-overload]
+    attributes["data"] = {name: getattr(fact, name) for name in _names(type(fact))}
     return json.dumps(attributes, ensure_ascii=False, separators=(",", ":"))
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(kind))
 
 
 def read(text: str | bytes) -> Envelope:

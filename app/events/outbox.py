@@ -7,17 +7,21 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import insert, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 from structlog.contextvars import get_contextvars
 
-from app.db import Base
+from app.db import Base, Statement
 from app.events import envelope
 from app.events.catalogue import DomainEvent
-from app.events.models import OutboxRow
 from app.ids import new_id
 
-_INSERT = insert(OutboxRow.metadata.tables["outbox"]).execution_options(raw=True)
+_INSERT = Statement(
+    """
+    INSERT INTO outbox (event_id, aggregate_type, aggregate_id, seq, type, version, occurred_at, envelope)
+    VALUES (:event_id, :aggregate_type, :aggregate_id, :seq, :type, :version, :occurred_at, :envelope)
+    """
+)
 
 
 class Aggregate(Protocol):
@@ -56,7 +60,7 @@ def insert_events(session: Session, facts: Sequence[tuple[DomainEvent, UUID, int
     """Several facts about different aggregates, in one statement."""
     rows = [_row(fact, aggregate_id=aggregate_id, seq=seq, at=at) for fact, aggregate_id, seq in facts]
     if rows:
-        session.execute(_INSERT, rows if len(rows) > 1 else rows[0])
+        _INSERT.run(session, rows if len(rows) > 1 else rows[0])
         session.info.setdefault("recorded", []).extend(fact for fact, _, _ in facts)  # counted at commit: http/metrics
     return [row["event_id"] for row in rows]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.db import raw
+from app.db import Statement
 from app.errors import Problem
 
 KEPT = timedelta(hours=24)
@@ -73,7 +73,7 @@ class StoredAnswer:
     body: str
 
 
-_LOOK = raw(
+_LOOK = Statement(
     """
     SELECT pg_try_advisory_xact_lock(:lock) AS mine, a.body_hash, a.status, a.headers, a.body
     FROM (SELECT 1) AS one LEFT JOIN idempotent_answer a
@@ -82,7 +82,7 @@ _LOOK = raw(
     """
 )
 # An answer older than KEPT that nobody has swept yet gives way; a younger one means that we lost a race.
-_STORE = raw(
+_STORE = Statement(
     """
     INSERT INTO idempotent_answer AS a (member_id, method, path, key, body_hash, status, headers, body, created_at)
     VALUES (:member_id, :method, :path, :key, :body_hash, :status, CAST(:headers AS jsonb), :body, :now)
@@ -109,7 +109,7 @@ def look_up(session: Session, claim: Claim, *, now: datetime) -> StoredAnswer | 
     Raises InFlight while another transaction holds the key, KeyReused when the key was used with another body.
     """
     parameters = {**claim.parameters(), "lock": claim.lock(), "since": now - KEPT}
-    row = session.execute(_LOOK, parameters).one()
+    row = _LOOK.run(session, parameters).one()
     if row.status is not None:
         if bytes(row.body_hash) != claim.body_hash:
             raise KeyReused()
@@ -130,5 +130,5 @@ def store(session: Session, claim: Claim, *, status: int, headers: str, body: st
         "now": now,
         "since": now - KEPT,
     }
-    if session.execute(_STORE, parameters).one_or_none() is None:
+    if _STORE.run(session, parameters).one_or_none() is None:
         raise LostRace

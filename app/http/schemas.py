@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import cache
 from typing import Any
 
 from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, validate
@@ -66,11 +67,16 @@ class PageQuery(Strict):
 
 def load(schema: Any, values: Any) -> dict[str, Any]:
     """Checked values, or Invalid with one `{field, message}` for each thing wrong."""
-    instance = schema if isinstance(schema, Schema) else schema()
     try:
-        return dict(instance.load(values))
+        return dict(_instance(schema).load(values))
     except ValidationError as error:
         raise Invalid(errors=list(_flattened(error.messages, ""))) from None
+
+
+@cache
+def _instance(schema: Any) -> Schema:
+    """Making a schema costs more than loading with it; loading changes nothing in it."""
+    return schema if isinstance(schema, Schema) else schema()
 
 
 def _flattened(messages: Any, prefix: str) -> Any:

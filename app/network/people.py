@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.db import raw
+from app.db import Statement, raw
 from app.errors import NotAllowed, NotFound
 from app.network.roles import ROLES, SEE_BOOKINGS
 from app.tenancy import Scope
@@ -24,7 +24,7 @@ _PERSON = """
             OR g.scope_type = 'platform')) ORDER BY g.id)
      FROM role_grant g WHERE g.member_id = m.id) AS grants
 """
-_BY_SECRET = raw(
+_BY_SECRET = Statement(
     f"""
     SELECT t.id AS token_id, t.scopes, {_PERSON}
     FROM api_token t JOIN member m ON m.id = t.member_id
@@ -81,7 +81,7 @@ def hash_secret(secret: str) -> bytes:
 
 def find_person(session: Session, secret: str, *, now: datetime) -> Person | None:
     """The person a live token belongs to, or None."""
-    row = session.execute(_BY_SECRET, {"secret_hash": hash_secret(secret), "now": now}).one_or_none()
+    row = _BY_SECRET.run(session, {"secret_hash": hash_secret(secret), "now": now}).one_or_none()
     return None if row is None else _person(row)
 
 
