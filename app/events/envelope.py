@@ -52,7 +52,8 @@ def write(
     }
     if request_id:
         attributes["requestid"] = request_id
-    attributes["data"] = {name: getattr(fact, name) for name in _names(type(fact))}
+    kind: Any = type(fact)
+    attributes["data"] = {name: getattr(fact, name) for name in _names(kind)}
     return json.dumps(attributes, ensure_ascii=False, separators=(",", ":"))
 
 
