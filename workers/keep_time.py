@@ -7,10 +7,14 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, Engine
 
+from app import housekeeping
+from app.booking import deciding, waiting
 from app.db import raw
 from app.timekeeper import Clock, Timekeeper, utc_now
 from workers.leader import lead
 
+# What becomes due is declared where it is done; a module that is not loaded would never be called.
+DUE_IN = (housekeeping, deciding, waiting)
 BATCH = 100
 EVERY = timedelta(seconds=0.5)
 SOONEST = timedelta(seconds=0.01)
