@@ -40,6 +40,13 @@ def installation() -> Path:
     return root
 
 
+def program_trees(installed: Path) -> list[Path]:
+    """The folders the programs are read from: their own, and the libraries that wheels keep beside the package."""
+    package = installed.parent
+    libraries = package.with_name(f"{package.name}.libs")
+    return [installed, *([libraries] if libraries.is_dir() else [])]
+
+
 def make_home(home: Path) -> None:
     """Make the data folder, closed to others. Raises BadSetting when that is impossible."""
     try:

@@ -36,6 +36,7 @@ from app.cluster import (
     installation,
     make_home,
     make_private,
+    program_trees,
     socket_folder,
 )
 from app.config import Config
@@ -233,9 +234,8 @@ class EmbeddedPostgres:
             return
         reach.open_the_way(self.home, self._account)
         reach.open_the_way(self.installed, self._account)
-        needed = [self.installed / "bin" / "postgres", self.installed / "share" / "postgresql" / "postgres.bki"]
-        if not all(reach.can_use(path, self._account) for path in needed):
-            reach.open_tree(self.installed, self._account)
+        for tree in program_trees(self.installed):
+            reach.open_tree(tree, self._account)
 
 
 def running_url(home: Path, database: str = DATABASE) -> str | None:

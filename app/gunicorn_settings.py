@@ -56,3 +56,11 @@ def post_fork(server: Any, worker: Any) -> None:
     services = worker.app.wsgi().extensions.get("passerelle")
     if services is not None:
         services.engine.dispose(close=False)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """In the master: a worker that is gone no longer counts among the live figures of /metrics."""
+    from prometheus_client import multiprocess, values
+
+    if values.ValueClass is not values.MutexValue:
+        multiprocess.mark_process_dead(worker.pid)

@@ -102,10 +102,13 @@ def open_the_way(path: Path, account: pwd.struct_passwd) -> None:
 
 def open_tree(tree: Path, account: pwd.struct_passwd) -> None:
     """Make an installed tree readable where a strict umask (077) hid it; it holds a public package and no secrets."""
-    for path in [tree, *tree.rglob("*")]:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        path.chmod(mode | 0o044 | (0o011 if mode & 0o100 else 0))
-    log.warning("folder opened", folder=str(tree), account=account.pw_name, right="read")
+    paths = [tree, *(path for path in tree.rglob("*") if not path.is_symlink())]
+    modes = {path: path.stat().st_mode for path in paths}
+    hidden = {path: mode for path, mode in modes.items() if not mode & 0o004 or (mode & 0o100 and not mode & 0o001)}
+    for path, mode in hidden.items():
+        path.chmod(stat.S_IMODE(mode) | 0o044 | (0o011 if mode & 0o100 else 0))
+    if hidden:
+        log.warning("folder opened", folder=str(tree), account=account.pw_name, right="read")
 
 
 def _let_in(folder: Path, account: pwd.struct_passwd) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -11,6 +12,8 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import fields, replace
+from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -100,13 +103,20 @@ def _prepare(env: Mapping[str, str], *, create: bool, demo: bool) -> ChildSpec:
 
 
 def _web(config: Config, env: Mapping[str, str]) -> ChildSpec:
+    counters = config.home / "metrics"  # one file per web process: /metrics adds them up
     return ChildSpec(
         name="web",
         argv=[sys.executable, "-m", "gunicorn", "-c", "python:app.gunicorn_settings", "app:create_app()"],
-        env=env,
+        env={**env, "PROMETHEUS_MULTIPROC_DIR": str(counters)},
+        before=partial(_emptied, counters),
         ready=lambda: answers(config.port),
         stop_seconds=25.0,
     )
+
+
+def _emptied(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
 
 
 def _workers(env: Mapping[str, str]) -> ChildSpec:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,13 +24,52 @@ from app.postmaster import PidFile
 from tests.waiting import until
 
 ROOT = Path(__file__).parent.parent
+STARTER = """
+import signal, sys
+from pathlib import Path
+from app.embedded import EmbeddedPostgres
+server = EmbeddedPostgres(Path(sys.argv[1]), durable=False)
+server.start()
+print("up", flush=True)
+signal.pause()
+"""
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 
+def made_folder():
+    """A folder of our own: pytest's are closed again (0700, no access list) whenever another run of it starts."""
+    folder = Path(tempfile.mkdtemp(prefix="passerelle-test-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+place = pytest.fixture(made_folder)
+
+
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
+def cluster():
     """One data folder for the module, initialised once; each test starts and kills servers on it."""
-    return tmp_path_factory.mktemp("home")
+    yield from made_folder()
+
+
+@pytest.fixture
+def starter(cluster):
+    """Start the server of `cluster` from another process; what is left of those at the end is killed."""
+    started = []
+
+    def start():
+        started.append(
+            subprocess.Popen([sys.executable, "-c", STARTER, str(cluster)], cwd=ROOT, stdout=subprocess.PIPE)
+        )
+        assert started[-1].stdout.readline() == b"up\n"
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    until(lambda: PidFile.living_server(cluster / "postgres") is None, within=20, describe="no server is left")
 
 
 @pytest.fixture
@@ -40,21 +81,6 @@ def server(cluster):
 def ask(url, question):
     with psycopg.connect(url) as connection:
         return connection.execute(question).fetchone()[0]
-
-
-def starter(home, *, then="signal.pause()"):
-    """Another process that runs the server of `home`, then does `then`."""
-    code = (
-        "import signal, sys; from pathlib import Path; from app.embedded import EmbeddedPostgres\n"
-        f"server = EmbeddedPostgres(Path({str(home)!r}), durable=False); server.start()\n"
-        f"print('up', flush=True); {then}"
-    )
-    return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-
-
-def end(process):
-    process.terminate()
-    process.communicate(timeout=30)
 
 
 def test_a_started_server_answers_at_its_url(server):
@@ -109,19 +135,14 @@ def test_it_stops_at_once_also_with_open_sessions_and_starts_where_it_was(cluste
         assert ask(server.url(), "SELECT answer FROM kept") == 42
 
 
-def test_every_other_command_finds_the_running_server(cluster):
-    config = Config(home=cluster)
+def test_every_other_command_finds_the_running_server(cluster, starter):
     assert running_url(cluster) is None
-    process = starter(cluster)
-    try:
-        assert process.stdout.readline() == "up\n"
-        url = running_url(cluster)
-        assert ask(url, "SELECT 1") == 1
-        assert running_url(cluster, "postgres").startswith("postgresql://postgres@/postgres?host=")
-        with serving(config) as found:
-            assert found == url
-    finally:
-        end(process)
+    starter()
+    url = running_url(cluster)
+    assert ask(url, "SELECT 1") == 1
+    assert running_url(cluster, "postgres").startswith("postgresql://postgres@/postgres?host=")
+    with serving(Config(home=cluster)) as found:
+        assert found == url
 
 
 def test_a_command_without_a_running_server_starts_one_for_itself(cluster):
@@ -130,22 +151,18 @@ def test_a_command_without_a_running_server_starts_one_for_itself(cluster):
     assert running_url(cluster) is None
 
 
-def test_a_given_database_is_taken_as_it_is(tmp_path):
-    with serving(Config(home=tmp_path, database_url="postgresql://elsewhere/x")) as url:
+def test_a_given_database_is_taken_as_it_is(place):
+    with serving(Config(home=place, database_url="postgresql://elsewhere/x")) as url:
         assert url == "postgresql://elsewhere/x"
-    assert list(tmp_path.iterdir()) == []
+    assert list(place.iterdir()) == []
 
 
-def test_a_second_start_says_who_has_the_folder_and_leaves_it_alone(cluster):
-    process = starter(cluster)
-    try:
-        assert process.stdout.readline() == "up\n"
-        with pytest.raises(AlreadyRunning) as caught:
-            EmbeddedPostgres(cluster, durable=False).start()
-        assert caught.value.facts["pid"] == str(process.pid)
-        assert ask(running_url(cluster), "SELECT 1") == 1
-    finally:
-        end(process)
+def test_a_second_start_says_who_has_the_folder_and_leaves_it_alone(cluster, starter):
+    process = starter()
+    with pytest.raises(AlreadyRunning) as caught:
+        EmbeddedPostgres(cluster, durable=False).start()
+    assert caught.value.facts["pid"] == str(process.pid)
+    assert ask(running_url(cluster), "SELECT 1") == 1
 
 
 def test_a_killed_server_recovers_with_everything_committed(cluster):
@@ -160,24 +177,19 @@ def test_a_killed_server_recovers_with_everything_committed(cluster):
         assert ask(server.url(), "SELECT max(n) FROM survivor") == 7
 
 
-def test_the_server_does_not_survive_the_kill_of_its_starter(cluster):
-    process = starter(cluster)
-    assert process.stdout.readline() == "up\n"
-    assert PidFile.living_server(cluster / "postgres")
-    process.kill()
-    process.communicate()
+def test_the_server_does_not_survive_the_kill_of_its_starter(cluster, starter):
+    starter().kill()
     until(lambda: PidFile.living_server(cluster / "postgres") is None, within=20, describe="a clean shutdown by itself")
     with EmbeddedPostgres(cluster, durable=False) as server:
         assert ask(server.url(), "SELECT 1") == 1
 
 
-def test_an_orphan_is_ended_by_the_next_start(cluster):
-    process = starter(cluster)
-    assert process.stdout.readline() == "up\n"
+def test_an_orphan_is_ended_by_the_next_start(cluster, starter):
+    process = starter()
     orphan = PidFile.living_server(cluster / "postgres")
     orphan.suspend()  # it cannot hear that its starter died
     process.kill()
-    process.communicate()
+    process.wait()
     orphan.resume()
     with EmbeddedPostgres(cluster, durable=False) as server:
         assert PidFile.living_server(server.data).pid != orphan.pid
@@ -195,12 +207,12 @@ def test_a_left_over_pid_file_blocks_nothing(cluster, stranger):
         assert server.is_answering()
 
 
-def test_an_interrupted_first_start_leaves_nothing_half_made(tmp_path):
-    (tmp_path / "postgres.new").mkdir()
-    (tmp_path / "postgres.new" / "PG_VERSION").write_text("18\n")
-    with EmbeddedPostgres(tmp_path, durable=False) as server:
+def test_an_interrupted_first_start_leaves_nothing_half_made(place):
+    (place / "postgres.new").mkdir()
+    (place / "postgres.new" / "PG_VERSION").write_text("18\n")
+    with EmbeddedPostgres(place, durable=False) as server:
         assert ask(server.url(), "SELECT 1") == 1
-    assert not (tmp_path / "postgres.new").exists()
+    assert not (place / "postgres.new").exists()
 
 
 def test_a_dropped_database_is_made_again(cluster):
@@ -213,7 +225,7 @@ def test_a_dropped_database_is_made_again(cluster):
         assert ask(server.url(), "SELECT current_database()") == "passerelle"
 
 
-def test_a_broken_folder_is_an_error_with_the_servers_own_words(cluster, tmp_path):
+def test_a_broken_folder_is_an_error_with_the_servers_own_words(cluster, place):
     with EmbeddedPostgres(cluster, durable=False) as server:
         config = server.data / "postgresql.conf"
     kept = config.read_text()
@@ -225,29 +237,29 @@ def test_a_broken_folder_is_an_error_with_the_servers_own_words(cluster, tmp_pat
         config.write_text(kept)
 
 
-def test_a_folder_of_another_version_is_refused_with_the_remedy(tmp_path):
-    (tmp_path / "postgres").mkdir()
-    (tmp_path / "postgres" / "PG_VERSION").write_text("16\n")
-    server = EmbeddedPostgres(tmp_path)
+def test_a_folder_of_another_version_is_refused_with_the_remedy(place):
+    (place / "postgres").mkdir()
+    (place / "postgres" / "PG_VERSION").write_text("16\n")
+    server = EmbeddedPostgres(place)
     with pytest.raises(BadSetting, match="dump it"):
         server.ensure_initialised()
     server.release()
 
 
-def test_a_home_that_cannot_be_made_is_refused_by_name(tmp_path):
-    (tmp_path / "file").write_text("")
+def test_a_home_that_cannot_be_made_is_refused_by_name(place):
+    (place / "file").write_text("")
     with pytest.raises(BadSetting, match="PASSERELLE_HOME"):
-        EmbeddedPostgres(tmp_path / "file" / "home").start()
+        EmbeddedPostgres(place / "file" / "home").start()
 
 
-def test_without_the_wheel_the_error_says_what_to_do(monkeypatch, tmp_path):
+def test_without_the_wheel_the_error_says_what_to_do(monkeypatch, place):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(NoServer, match="DATABASE_URL"):
-        EmbeddedPostgres(tmp_path)
+        EmbeddedPostgres(place)
 
 
-def test_a_long_path_puts_the_socket_into_a_short_one(tmp_path):
-    home = tmp_path / ("far" * 30) / ("away" * 20)
+def test_a_long_path_puts_the_socket_into_a_short_one(place):
+    home = place / ("far" * 30) / ("away" * 20)
     with EmbeddedPostgres(home, durable=False) as server:
         folder = PidFile.read(server.data).socket_folder
         assert folder == socket_folder(home) and len(str(folder)) < 40
@@ -255,10 +267,10 @@ def test_a_long_path_puts_the_socket_into_a_short_one(tmp_path):
     assert not folder.exists()
 
 
-def test_a_socket_folder_put_there_by_somebody_else_is_refused(tmp_path):
-    home = tmp_path / ("far" * 40)
+def test_a_socket_folder_put_there_by_somebody_else_is_refused(place):
+    home = place / ("far" * 40)
     folder = socket_folder(home)
-    folder.symlink_to(tmp_path)
+    folder.symlink_to(place)
     try:
         with pytest.raises(BadSetting, match="not ours"):
             EmbeddedPostgres(home, durable=False).start()
@@ -267,8 +279,8 @@ def test_a_socket_folder_put_there_by_somebody_else_is_refused(tmp_path):
 
 
 @as_root
-def test_root_opens_closed_folders_for_the_servers_account_alone(tmp_path):
-    closed = tmp_path / "closed"
+def test_root_opens_closed_folders_for_the_servers_account_alone(place):
+    closed = place / "closed"
     closed.mkdir(mode=0o700)
     with EmbeddedPostgres(closed / "home", durable=False) as server:
         account = reach.server_account(server.data)
@@ -282,9 +294,9 @@ def test_root_opens_closed_folders_for_the_servers_account_alone(tmp_path):
 
 
 @as_root
-def test_opening_a_folder_twice_changes_it_once(tmp_path):
-    account = reach.server_account(tmp_path / "none")
-    closed = tmp_path / "closed"
+def test_opening_a_folder_twice_changes_it_once(place):
+    account = reach.server_account(place / "none")
+    closed = place / "closed"
     closed.mkdir(mode=0o750)
     reach.open_the_way(closed, account)
     once = os.getxattr(closed, reach.ACL)
@@ -293,19 +305,19 @@ def test_opening_a_folder_twice_changes_it_once(tmp_path):
 
 
 @as_root
-def test_root_serves_a_users_folder_as_that_user(tmp_path):
-    data = tmp_path / "postgres"
+def test_root_serves_a_users_folder_as_that_user(place):
+    data = place / "postgres"
     data.mkdir()
     os.chown(data, 65534, 65534)
     assert reach.server_account(data).pw_uid == 65534
 
 
 @as_root
-def test_an_ordinary_user_runs_it_in_a_temporary_home_without_any_warning(tmp_path_factory):
+def test_an_ordinary_user_runs_it_in_a_temporary_home_without_any_warning(place):
     """Root checks for the user: a shell of `nobody`, HOME fresh and closed, XDG_RUNTIME_DIR unset."""
-    home = tmp_path_factory.mktemp("nobody")
-    for folder in (home, *list(home.parents)[:2]):
-        folder.chmod(0o755)
+    home = place / "nobody"
+    home.mkdir()
+    place.chmod(0o755)
     os.chown(home, 65534, 65534)
     home.chmod(0o700)
     python = _interpreter_for_everybody()

@@ -86,9 +86,11 @@ class Running:
         child, self.journal = folder / "child.py", folder / "journal"
         child.write_text(textwrap.dedent(CHILD))
         code = [sys.executable, "-c", SUPERVISOR, str(child), str(self.journal), json.dumps(children)]
-        self.process = subprocess.Popen(
-            code, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-        )
+        self.errors = folder / "errors"  # a file: what survives by mistake would hold a pipe open for ever
+        with self.errors.open("wb") as errors:
+            self.process = subprocess.Popen(
+                code, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
+            )
 
     def notes(self, what, child=None):
         lines = self.journal.read_text().splitlines() if self.journal.exists() else []
@@ -96,7 +98,7 @@ class Running:
         return [note for note in notes if note["what"] == what and child in (None, note["child"])]
 
     def wait_up(self):
-        assert self.process.stdout.readline() == "all up\n", self.process.stderr.read()
+        assert self.process.stdout.readline() == "all up\n", self.errors.read_text()
         return self
 
     def ends(self, within=20):
@@ -106,12 +108,12 @@ class Running:
         return {note["pid"] for what in ("started", "grandchild") for note in self.notes(what)}
 
     def clear(self):
-        for pid in [self.process.pid, *self.pids()]:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        self.process.communicate()
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        for process in psutil.process_iter(["cmdline"]):
+            if str(self.journal) in (process.info["cmdline"] or []):
+                process.kill()
 
 
 @pytest.fixture
@@ -207,8 +209,8 @@ def test_no_child_survives_the_kill_of_the_supervisor(supervising):
 @pytest.mark.parametrize(("manner", "fact"), [("never ready", "waited_seconds"), ("early", "exit_code=3")])
 def test_a_child_that_does_not_get_ready_is_an_error_that_names_it_and_ends_the_rest(supervising, manner, fact):
     running = supervising(("database", "polite"), ("web", manner))
-    _, errors = running.process.communicate(timeout=30)
-    assert running.process.returncode == 1
+    assert running.ends(within=30) == 1
+    errors = running.errors.read_text()
     assert "child_failed" in errors and "web" in errors and fact in errors
     assert not any(alive(pid) for pid in running.pids())
 
