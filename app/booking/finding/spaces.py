@@ -48,6 +48,7 @@ def find_spaces(session: Session, search: SpaceSearch, page: Page) -> list[Found
     """One more than a page of spaces, the nearest first, else by name. Raises NotFound for an unknown network."""
     if search.near is None and search.within_km is not None:
         raise Invalid.field("near", "is needed with within_km: write latitude,longitude")
+    after = _checked(page.after)
     networks = {network.id: network for network in session.scalars(select(Network))}
     wanted = [listing for listing in listings(session) if _matches(listing, search)]
     if search.network is not None:
@@ -57,7 +58,7 @@ def find_spaces(session: Session, search: SpaceSearch, page: Page) -> list[Found
         FoundSpace(listing, networks[listing.network_id], distance)
         for distance, listing in within(wanted, search.near, search.within_km)
     ]
-    following = [space for space in found if page.after is None or space.key > _checked(page.after)]
+    following = [space for space in found if after is None or space.key > after]
     return sorted(following, key=lambda space: space.key)[: page.limit + 1]
 
 
@@ -68,8 +69,8 @@ def _matches(listing: Listing, search: SpaceSearch) -> bool:
     return search.q is None or all(word in text for word in folded(search.q).split())
 
 
-def _checked(after: list[Any]) -> list[Any]:
-    if [type(part) for part in after] != [int, str, str]:
+def _checked(after: list[Any] | None) -> list[Any] | None:
+    if after is not None and [type(part) for part in after] != [int, str, str]:
         raise Invalid.field("cursor", "use the cursor of the Link header, or none")
     return after
 
