@@ -207,7 +207,9 @@ def _product_client(seeded: Seeded, client: int) -> Iterator[bytes]:
 def _bare_client(seeded: Seeded, client: int) -> Iterator[bytes]:
     """The same in the odd pools, saying which desk."""
     people = itertools.cycle(range(client, PEOPLE, CLIENTS))
-    places = ((slot, pool, desk) for slot in itertools.count() for pool in range(1, POOLS - 2, 2) for desk in range(DESKS))
+    places = (
+        (slot, pool, desk) for slot in itertools.count() for pool in range(1, POOLS - 2, 2) for desk in range(DESKS)
+    )
     for slot, pool, desk in itertools.islice(places, client, None, CLIENTS):
         body, token, key = _booking(seeded, pool, slot, person := next(people))
         units = seeded.pools[pool][1]
@@ -253,7 +255,8 @@ def _against_pgbench(
     host = url.query.get("host") or url.host or ""
     command = [
         pgbench, "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2", "-T", "8", "-f", str(script),
-        "-h", str(host), "-U", url.username or "postgres", *(["-p", str(url.port)] if url.port else []), url.database or "",
+        "-h", str(host), "-U", url.username or "postgres", *(["-p", str(url.port)] if url.port else []),
+        url.database or "",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     found = re.search(r"tps = ([0-9.]+)", done.stdout)
@@ -289,8 +292,8 @@ def _script(seeded: Seeded, statements: list[Statement]) -> str:
         many = len(parameters.get("units", ())) > 1
         own = {**varied, "units": _literal(pool) if many else "ARRAY[:unit]::bigint[]"}
         own |= {"first_unit": str(pool[0]), "last_unit_id": str(pool[-1])}
-        filled = re.sub(r"%\((\w+)\)s", lambda name, p=parameters, o=own: o.get(name[1]) or _literal(p[name[1]]), sql)
-        lines.append(re.sub(r"\s+", " ", filled.replace("%%", "%")) + ";")
+        known = {name: own.get(name) or _literal(value) for name, value in parameters.items()}
+        lines.append(" ".join((sql % known).split()) + ";")
     return "\n".join([*lines, "COMMIT;", ""])
 
 
@@ -311,7 +314,7 @@ def _literal(value: Any) -> str:
     if isinstance(value, list):
         kind = "bigint" if all(isinstance(each, int) for each in value) and value else "text"
         return f"ARRAY[{', '.join(_literal(each) for each in value)}]::{kind}[]"
-    quoted = str(value).replace("\\", "\\\\").replace("'", "''").replace(":", "\\u003a")  # pgbench would take :x for its own
+    quoted = (
+        str(value).replace("\\", "\\\\").replace("'", "''").replace(":", "\\u003a")
+    )  # pgbench would take :x for its own
     return f"E'{quoted}'"
-
-
