@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, event, false, true
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
+from sqlalchemy.orm.interfaces import ORMOption
+
+KEPT_SCOPES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +95,19 @@ def _limit_to_scope(state: ORMExecuteState) -> None:
             raise TenancyBreach(f"{mapper.class_.__name__} does not declare who sees it")
     if scope.sees_all:
         return
-    state.statement = state.statement.options(
-        *(
-            with_loader_criteria(entity, criterion(entity, scope), include_aliases=True)
-            for entity, criterion in RULES.items()
-            if criterion is not by_everyone
-        )
+    state.statement = state.statement.options(*_criteria(scope, len(RULES)))
+
+
+@lru_cache(maxsize=KEPT_SCOPES)
+def _criteria(scope: Scope, _known: int) -> tuple[ORMOption, ...]:
+    """The options that limit a statement to `scope`: built once for the statements of a request and of the next ones.
+
+    `_known` is the number of declared classes: one more, and they are built anew.
+    """
+    return tuple(
+        with_loader_criteria(entity, criterion(entity, scope), include_aliases=True)
+        for entity, criterion in RULES.items()
+        if criterion is not by_everyone
     )
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.booking import rules
-from app.booking.catalogue.offers import Offer, load_offers
+from app.booking.catalogue.offers import Offer, load_offers, remembered_offer
 from app.booking.localtime import day_bounds, local_day, to_instant
 from app.booking.models import Resource
 from app.booking.rules import Standing
@@ -25,6 +25,7 @@ from app.booking.situation import Situation
 from app.db import raw
 from app.errors import Invalid, Refused
 from app.events.envelope import instant
+from app.network.models import Space
 
 MOST = 3
 DAYS_AHEAD = 14
@@ -165,14 +166,21 @@ def _would_succeed(candidate: Candidate, calendar: Calendar, standing: Standing,
 
 def _siblings(session: Session, offer: Offer, people: int) -> list[Offer]:
     """Other resources of the same kind in the same space with room for as many people, the least large first."""
-    query = select(Resource.id).where(
-        Resource.space_id == offer.space_id,
-        Resource.kind == offer.kind,
-        Resource.id != offer.resource_id,
-        Resource.capacity >= people,
-        Resource.archived_at.is_(None),
+    query = (
+        select(Resource.id, Resource.uid, Space.revision)
+        .join(Space, Space.id == Resource.space_id)
+        .where(
+            Resource.space_id == offer.space_id,
+            Resource.kind == offer.kind,
+            Resource.id != offer.resource_id,
+            Resource.capacity >= people,
+            Resource.archived_at.is_(None),
+        )
     )
-    others = load_offers(session, list(session.scalars(query)))
+    rows = session.execute(query).all()
+    known = {id: other for id, uid, revision in rows if (other := remembered_offer(uid, revision))}
+    unknown = [id for id, _, _ in rows if id not in known]
+    others = known | (load_offers(session, unknown) if unknown else {})
     return sorted(others.values(), key=lambda other: (other.capacity, other.resource_id))
 
 

@@ -143,15 +143,18 @@ def cached_offer(resource_uid: UUID) -> Offer | None:
     return _cache.get(resource_uid)
 
 
+def remembered_offer(resource_uid: UUID, revision: int) -> Offer | None:
+    """What the process remembers of a resource whose space the caller has just read to be at `revision`."""
+    offer = _cache.get(resource_uid)
+    return offer if offer is not None and offer.space_revision == revision else None
+
+
 def refresh(session: Session, resource_uid: UUID, revision: int) -> Offer:
     """The offer of a resource whose space the caller has just read to be at `revision`: remembered, or loaded anew.
 
     Raises NotFound for an unknown or archived resource.
     """
-    offer = _cache.get(resource_uid)
-    if offer is not None and offer.space_revision == revision:
-        return offer
-    return load_offer(session, resource_uid)
+    return remembered_offer(resource_uid, revision) or load_offer(session, resource_uid)
 
 
 def offer_of(session: Session, resource_uid: UUID) -> Offer:
