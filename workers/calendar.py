@@ -30,6 +30,7 @@ CALENDAR = register(
         handlers={
             "booking.made": refresh_fragment,
             "booking.moved": refresh_fragment,
+            "booking.edited": refresh_fragment,
             "booking.cancelled": refresh_fragment,
             "booking.approved": refresh_fragment,
             "booking.refused": refresh_fragment,

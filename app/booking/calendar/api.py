@@ -18,6 +18,7 @@ from app.http.operation import Call, Reply, operation
 from app.http.paging import Paged, page_of
 from app.http.schemas import PageQuery
 from app.http.services import Services
+from app.network import audit
 
 blueprint = Blueprint("calendar", __name__)
 DOOR = "passerelle.feed_door"
@@ -44,27 +45,30 @@ def create_feed(call: Call, body: dict[str, Any]) -> Reply:
 @operation(blueprint, "GET", "/api/v1/feeds", query=PageQuery, returns=FeedShape, many=True, paged=True)
 def get_feeds(call: Call, query: dict[str, Any]) -> Paged:
     """Your feeds, oldest first, revoked ones included. Their addresses are not shown again."""
-    page = page_of(query["limit"], query["cursor"])
+    page = page_of(query["limit"], query["cursor"], key=(int,))
     feeds = list_feeds(call.session, member_id=call.person.member_id, page=page)
     shown = feeds[: page.limit]
     return Paged([describe_feed(feed) for feed in shown], [shown[-1].id] if len(feeds) > page.limit else None)
 
 
-@operation(blueprint, "DELETE", "/api/v1/feeds/<feed_id>", status=204, problems=(404,))
+@operation(blueprint, "DELETE", "/api/v1/feeds/<feed_id>", status=204)
 def delete_feed(call: Call, feed_id: UUID) -> None:
     """Revoke a feed: its address answers 410 from now on. Repeating it succeeds. If-Match is not needed: a feed never
     changes, so there is nothing that somebody could overwrite unseen."""
     revoke_feed(call.session, member_id=call.person.member_id, feed_id=feed_id, now=call.now)
 
 
-@operation(blueprint, "GET", "/api/v1/bookings/<booking_id>/calendar.ics", problems=(404,))
+@operation(blueprint, "GET", "/api/v1/bookings/<booking_id>/calendar.ics", media="text/calendar")
 def download_booking(call: Call, booking_id: UUID) -> Response:
     """One booking as a file for a calendar. Staff of the space get it as the space's feed shows it: without title."""
     booking = as_it_is(call.session, booking_id)
     if booking is None:
         raise NotFound()
-    own = booking.member_id == call.person.member_id
-    entry = own_entry(booking, public_url=_base(call.services)) if own else space_entry(booking)
+    if booking.member_id == call.person.member_id:
+        entry = own_entry(booking, public_url=_base(call.services))
+    else:
+        entry = space_entry(booking)
+        audit.note(call.session, call.person, "booking.viewed", booking.space_id, booking.uid, call.now)
     headers = [
         TYPE,
         ("Content-Disposition", f'attachment; filename="booking-{booking.uid}.ics"'),

@@ -80,7 +80,7 @@ def as_it_is(session: Session, booking_uid: UUID) -> Any:
 
 
 def own_entry(booking: Any, *, public_url: str) -> Entry:
-    """For the member who booked, in their language. The page is linked when `public_url` says where pages are."""
+    """For the member who booked, in their language. The page is linked when `public_url` says where it is."""
     say = words(booking.locale)
     place = ", ".join(filter(None, (booking.space, booking.street, f"{booking.postcode} {booking.town}")))
     return _entry(
@@ -89,7 +89,7 @@ def own_entry(booking: Any, *, public_url: str) -> Entry:
         description=f"{_what(booking)}\n{say['status'].format(status=say[booking.status])}",
         location=place,
         geo=(booking.latitude, booking.longitude),
-        url=f"{public_url}/bookings/{booking.uid}" if public_url else None,
+        url=f"{public_url}/bookings" if public_url else None,
     )
 
 
