@@ -118,16 +118,6 @@ class Clock:
         self.now += timedelta(**amount)
 
 
-def _written(module: str) -> bool:
-    from importlib import import_module
-
-    try:
-        import_module(module)
-    except ImportError:
-        return False
-    return True
-
-
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -136,10 +126,8 @@ def clock() -> Clock:
 @pytest.fixture
 def app(database_url: str, clock: Clock, tmp_path: Path) -> Iterator[Flask]:
     """The web application on this test's database, at this test's hour."""
-    import app as package
     from app.http.services import Services
 
-    package.BLUEPRINTS = tuple(entry for entry in package.BLUEPRINTS if _written(entry[0]))
     made = create_app(Config(home=tmp_path, database_url=database_url, log_level="WARNING"), clock=clock)
     yield made
     services: Services = made.extensions["passerelle"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
+from marshmallow import INCLUDE, Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from app.booking.localtime import parse_instant
 from app.booking.models import STATUSES
@@ -21,6 +21,8 @@ MOST_ATTENDEES, MOST_EXTRAS = 100, 5
 class Instant(fields.Field[datetime]):
     """An instant in RFC 3339 with its offset; kept in UTC."""
 
+    openapi = {"type": "string", "format": "date-time"}
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
         try:
             return parse_instant(value, field=attr or "instant")
@@ -30,6 +32,8 @@ class Instant(fields.Field[datetime]):
 
 class IsoDate(fields.Field[date]):
     """A day as YYYY-MM-DD."""
+
+    openapi = {"type": "string", "format": "date"}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:
         try:
@@ -182,7 +186,10 @@ class AlternativeShape(Schema):
 
 
 class RefusalShape(Schema):
-    """What booking it now would answer."""
+    """What booking it now would answer, with the facts of the case."""
+
+    class Meta:
+        unknown = INCLUDE
 
     code = fields.String(required=True)
     rule = fields.String(required=True, allow_none=True)

@@ -14,7 +14,7 @@ from typing import Any, cast
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.common import resolve_schema_instance
-from marshmallow import Schema
+from marshmallow import Schema, fields
 
 from app.http.examples import EXAMPLES
 from app.http.operation import OPERATIONS, Operation
@@ -75,15 +75,16 @@ _PATH_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 
 def document(operations: list[Operation] | None = None) -> dict[str, Any]:
     """The whole document as plain data."""
-    names = SchemaNames()
+    plugin = MarshmallowPlugin(schema_name_resolver=cast(Any, SchemaNames()))
     spec = APISpec(
         title="Passerelle",
         version=version("passerelle"),
         openapi_version="3.1.0",
-        plugins=[MarshmallowPlugin(schema_name_resolver=cast(Any, names))],
+        plugins=[plugin],
         info={"description": ABOUT, "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
         servers=[{"url": "/"}],
     )
+    cast(Any, plugin.converter).add_attribute_function(_own_type)
     spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
     spec.components.schema("Problem", schema=ProblemShape)
     present = OPERATIONS if operations is None else operations
@@ -92,6 +93,12 @@ def document(operations: list[Operation] | None = None) -> dict[str, Any]:
     for described in present:
         spec.path(path=template(described), operations={described.method.lower(): _operation(described)})
     return spec.to_dict()
+
+
+def _own_type(_converter: Any, field: Any, **_: Any) -> dict[str, Any]:
+    """A field class of our own says in `openapi` what it is on the wire."""
+    own: dict[str, Any] = getattr(field, "openapi", {})
+    return {**own, "type": [own["type"], "null"]} if own and field.allow_none else own
 
 
 def tags(operations: list[Operation]) -> list[tuple[str, str]]:
@@ -120,7 +127,7 @@ def statuses(described: Operation) -> list[int]:
     found = {401, 503, *described.problems}  # a dead token is told so wherever it is shown
     if described.signed_in and described.method != "GET":
         found.add(403)
-    if path_parameters(described):
+    if path_parameters(described) or _names_others(described.body) or _names_others(described.query):
         found.add(404)
     if described.query is not None:
         found.add(422)
@@ -131,6 +138,14 @@ def statuses(described: Operation) -> list[int]:
     if described.if_match:
         found |= {412, 428}
     return sorted(found)
+
+
+def _names_others(schema: Any) -> bool:
+    """Whether a body or a query holds ids, which may lead nowhere."""
+    if schema is None:
+        return False
+    declared = resolve_schema_instance(schema).fields.values()
+    return any(isinstance(getattr(field, "inner", field), fields.UUID) for field in declared)
 
 
 def path_parameters(described: Operation) -> list[str]:

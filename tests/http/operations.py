@@ -1,0 +1,92 @@
+"""Every operation of the API, for tests that hold for all of them, and a place where each finds what it needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib import import_module
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app import BLUEPRINTS
+from app.booking.models import Closure, Feed, WaitlistEntry
+from app.db import Base, raw
+from app.http.examples import EXAMPLES
+from app.http.openapi import path_parameters, template
+from app.http.operation import OPERATIONS, Operation
+from app.network.models import ApiToken, Member, Space
+from app.network.people import hash_secret
+from tests.builders import a_booking, a_manager, a_pool, a_space, a_token, a_unit, saved
+from tests.conftest import Clock
+
+for _module, _ in BLUEPRINTS:
+    import_module(_module)
+
+ALL = sorted(OPERATIONS, key=lambda described: (described.address, described.method))
+WITH_BODY = [described for described in ALL if described.body is not None]
+UNKNOWN_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
+
+
+def named(described: Operation) -> str:
+    return described.name
+
+
+@dataclass
+class Place:
+    """A space with one of everything that has a public id, its manager, and a token of the manager's."""
+
+    space: Space
+    manager: Member
+    token: str
+    ids: dict[str, str]
+
+    def path(self, described: Operation, **instead: str) -> str:
+        """The operation's path with this place's ids; a parameter nobody has told about fails the test."""
+        values = {**self.ids, **instead}
+        return template(described).format(**{name: values[name] for name in path_parameters(described)})
+
+    def body(self, described: Operation) -> dict[str, Any] | None:
+        """An example of its body about this place's resource."""
+        if described.body is None:
+            return None
+        body = dict(EXAMPLES[described.name])
+        return {**body, "resource_id": self.ids["resource_id"]} if "resource_id" in body else body
+
+
+def a_place(session: Session, clock: Clock) -> Place:
+    """Everything in it is the manager's own, too: booked, waited for and subscribed to by them."""
+    space = a_space(session)
+    manager = a_manager(session, space)
+    token = a_token(session, manager)
+    pool, spare = a_pool(session, space, desks=2), a_unit(session, space, "Spare")
+    start = clock.now + timedelta(days=1)
+    period = {"starts_at": start, "ends_at": start + timedelta(hours=2)}
+    booking = a_booking(session, pool, manager, start=start, end=start + timedelta(hours=2))
+    closure = saved(session, Closure(space_id=space.id, kind="maintenance", unit_ids=[spare.id], **period))
+    wait = WaitlistEntry(space_id=space.id, resource_id=pool.id, member_id=manager.id, **period)
+    feed = Feed(
+        member_id=manager.id, scope="me", scope_id=manager.id, name="Phone", token_hash=hash_secret(token[::-1])
+    )
+    other_token = ApiToken(member_id=manager.id, secret_hash=hash_secret(f"other {token}"))
+    ids = {
+        "space_id": space.uid, "booking_id": booking.uid, "resource_id": pool.uid, "unit_id": spare.uid,
+        "closure_id": closure.uid, "entry_id": saved(session, wait).uid, "feed_id": saved(session, feed).uid,
+        "token_id": saved(session, other_token).uid,
+    }  # fmt: skip
+    texts = {name: str(uid) for name, uid in ids.items()}
+    return Place(space, manager, token, {**texts, "space": space.slug, "day": "2026-03-02"})
+
+
+def fingerprint(session: Session) -> str:
+    """Of every row of every table: equal before and after means that nothing was written."""
+    tables = sorted(Base.metadata.tables)
+    parts = " UNION ALL ".join(
+        f"SELECT '{name}' AS name, md5(string_agg(t::text, '|' ORDER BY t::text)) AS digest FROM \"{name}\" t"
+        for name in tables
+    )
+    session.rollback()
+    rows = session.execute(raw(f"SELECT string_agg(name || coalesce(digest, '-'), ' ' ORDER BY name) FROM ({parts}) x"))
+    found = str(rows.scalar_one())
+    session.rollback()
+    return found

@@ -1,0 +1,231 @@
+"""Nobody sees another's rows: enforced in the session, asked of every mapped class."""
+
+from __future__ import annotations
+
+import ast
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, insert, select, text, update
+from sqlalchemy.orm import Session, sessionmaker
+
+from app import tenancy
+from app.booking.models import Booking
+from app.db import Base, TenantSession, raw
+from app.network.models import Member, Network, Space
+from app.network.people import find_person
+from app.tenancy import ANONYMOUS, RULES, SYSTEM, Scope, TenancyBreach, by_everyone, by_the_system
+from tests.builders import a_booking, a_manager, a_member, a_membership, a_pool, a_role, a_space, a_token
+from tests.conftest import Clock
+from tests.test_imports import MODULES
+
+# Modules that speak SQL of their own, and why each cannot show anybody what is not theirs.
+RAW = {
+    "app.db": "declares it; reads the schema's version",
+    "app.doctor": "an operator's command; counts, and rolls back",
+    "app.housekeeping": "removes what has expired",
+    "app.http.idempotency": "by the caller's own id",
+    "app.http.operating": "counts",
+    "app.network.accounts": "one row by its e-mail address, to sign in or up",
+    "app.network.audit": "of one space, after require(MANAGE)",
+    "app.network.people": "one row by the hash of its secret; and a member a role may act for",
+    "app.embedded": "creates the database; no session, no person",
+    "app.events.operations": "an operator's commands",
+    "app.events.outbox": "inserts events",
+    "app.booking.situation": "by the person and the resource handed in",
+    "app.booking.occupying": "units of a resource already found",
+    "app.booking.alternatives": "free times, without whose",
+    "app.booking.freed": "the system, when a place becomes free",
+    "app.booking.finding.availability": "free or not, without whose",
+    "app.booking.finding.timeline": "busy or not; whose only for staff",
+    "app.booking.finding.directory": "the public catalogue",
+    "app.booking.calendar.lookup": "one feed by the hash of its secret",
+    "app.booking.calendar.fragments": "written by the calendar worker",
+    "app.demo.load": "ANALYZE",
+    "workers.relay": "the outbox",
+    "workers.receipts": "receipts and cursors",
+    "workers.reconcile": "the outbox and receipts",
+    "workers.subscriptions": "who subscribes",
+    "workers.keep_time": "the leader's lock",
+    "workers.leader": "the leader's lock",
+}
+
+
+DOORS = {"exec_driver_sql", "raw_connection", "connect"}
+
+
+def speaks_raw(path: Path) -> bool:
+    """Whether a module uses one of the doors past the session's check."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    return any(
+        (isinstance(call.func, ast.Name) and call.func.id in ("raw", "Statement"))
+        or (isinstance(call.func, ast.Attribute) and call.func.attr in DOORS)
+        or any(word.arg == "raw" for word in call.keywords)
+        for call in calls
+    )
+
+
+def test_only_listed_modules_speak_sql_of_their_own() -> None:
+    speaking = {name for name, path in MODULES.items() if speaks_raw(path)}
+    assert speaking - set(RAW) == set(), "add it to RAW with why it shows nobody what is not theirs"
+    assert set(RAW) - speaking == set(), "take these off the list"
+
+
+def test_every_mapped_class_declares_who_sees_it() -> None:
+    assert {mapper.class_.__name__ for mapper in Base.registry.mappers if mapper.class_ not in RULES} == set()
+
+
+def test_a_class_that_does_not_declare_who_sees_it_cannot_be_read(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(tenancy.RULES, Network)
+    with pytest.raises(TenancyBreach, match="Network does not declare"):
+        session.scalars(select(Network)).all()
+
+
+def test_a_session_without_a_scope_is_refused(make_session: sessionmaker[TenantSession]) -> None:
+    with make_session() as session, pytest.raises(TenancyBreach, match="needs a scope"):
+        session.scalars(select(Space)).all()
+
+
+def test_sql_that_is_neither_mapped_nor_declared_is_refused(session: Session) -> None:
+    table = Booking.__table__
+    for statement in (text("SELECT 1"), select(table.c.id), update(table).values(title=""), select(func.now())):
+        with pytest.raises(TenancyBreach, match="declared"):
+            session.execute(statement)
+    assert session.execute(raw("SELECT 1")).scalar_one() == 1
+
+
+PRIVATE = sorted(
+    (entity for entity, rule in RULES.items() if rule is not by_everyone), key=lambda entity: entity.__name__
+)
+INTERNAL = [entity for entity, rule in RULES.items() if rule is by_the_system]
+
+
+@pytest.fixture
+def full(session: Session) -> Session:
+    """A database in which every private table has rows of somebody's."""
+    from app.booking.models import (
+        BookingSeries,
+        CalendarFragment,
+        Closure,
+        Feed,
+        WaitlistEntry,
+    )
+    from app.events.models import Cursor, Delivery, Due, OutboxRow, Subscription
+    from app.ids import new_id
+    from app.network.models import (
+        AuditEntry,
+        CreditEntry,
+        Employer,
+        Funder,
+        IdempotentAnswer,
+        Teleworker,
+    )
+    from tests.builders import saved
+
+    now = Clock().now
+    later = now + timedelta(hours=1)
+    space = a_space(session)
+    member = a_manager(session, space)
+    a_token(session, member)
+    pool = a_pool(session, space)
+    booking = a_booking(session, pool, member, start=now, end=later)
+    membership = a_membership(session, member, space)
+    employer = saved(session, Employer(name="E", country="BE"))
+    period = {"starts_at": now, "ends_at": later}
+    place = {"space_id": space.id, "member_id": member.id}
+    event = {"event_id": new_id(), "aggregate_type": "booking", "aggregate_id": booking.uid, "seq": 1}
+    fragment = dict.fromkeys(("own_text", "space_text", "busy_text"), "")
+    session.add_all([
+        Funder(name="F", country="BE"),
+        Teleworker(employer_id=employer.id, member_id=member.id),
+        AuditEntry(actor_id=member.id, space_id=space.id, action="booking.viewed"),
+        CreditEntry(**place, membership_id=membership.id, cycle=now.date(), resource_kind="desk", minutes=-5,
+                    reason="drawn", booking_uid=booking.uid),
+        IdempotentAnswer(member_id=member.id, method="POST", path="/", key="k", body_hash=b"", status=201, body=""),
+        BookingSeries(member_id=member.id, recurrence={}),
+        Closure(space_id=space.id, kind="closure", unit_ids=[], **period),
+        WaitlistEntry(**place, resource_id=pool.id, **period),
+        Feed(member_id=member.id, scope="me", scope_id=member.id, name="Phone", token_hash=b"x"),
+        CalendarFragment(**place, **period, **fragment, booking_id=booking.id, booking_uid=booking.uid,
+                         resource_id=pool.id, revision=0),
+        OutboxRow(**event, type="booking.made", version=1, occurred_at=now, envelope="{}"),
+        Delivery(**event, consumer="calendar", state="done"),
+        Cursor(consumer="calendar", aggregate_type="booking", aggregate_id=booking.uid),
+        Subscription(consumer="calendar", aggregate_type="booking"),
+        Due(kind="booking.next", subject_id=booking.id, at=later),
+    ])  # fmt: skip
+    session.flush()
+    _fill_the_rest(session, now)
+    session.commit()
+    return session
+
+
+def _fill_the_rest(session: Session, now: Any) -> None:
+    """Small tables of other packages, that need nothing around them."""
+    from app.demo.models import Demonstration
+
+    session.execute(insert(Demonstration).values(id=1, loaded_at=now))
+
+
+def seen_by(full: Session, scope: Scope, entity: type) -> int:
+    full.info["scope"] = scope
+    try:
+        return len(full.execute(select(entity)).all())
+    finally:
+        full.info["scope"] = SYSTEM
+
+
+@pytest.mark.parametrize("entity", PRIVATE, ids=lambda entity: entity.__name__)
+def test_a_stranger_sees_nothing_of_a_private_table(full: Session, entity: type) -> None:
+    stranger = a_member(full)
+    elsewhere = a_space(full)
+    manager = a_manager(full, elsewhere)
+    token = a_token(full, manager)
+    full.flush()
+    other_manager = find_person(full, token, now=Clock().now)
+    assert other_manager
+    total = seen_by(full, SYSTEM, entity)
+    assert total > 0, "nothing there to be seen: fill this table"
+    own = {"Member": 1, "RoleGrant": 1, "ApiToken": 1}.get(entity.__name__, 0)
+    assert seen_by(full, ANONYMOUS, entity) == 0
+    assert seen_by(full, Scope(member_id=stranger.id), entity) == (1 if entity is Member else 0)
+    assert seen_by(full, other_manager.scope, entity) == own
+
+
+def test_a_stranger_changes_nothing_of_anothers_either(full: Session) -> None:
+    full.info["scope"] = Scope(member_id=10**9)
+    changed = full.execute(update(Booking).values(title="mine").returning(Booking.id))
+    assert changed.all() == []
+
+
+def test_staff_see_the_guests_of_their_space_and_front_desks_no_member_of_elsewhere(full: Session) -> None:
+    space = full.scalars(select(Space)).first()
+    desk = a_member(full)
+    a_role(full, desk, "front_desk", space)
+    token = a_token(full, desk)
+    a_member(full, name="Somebody else")
+    full.flush()
+    person = find_person(full, token, now=Clock().now)
+    assert person and space
+    full.info["scope"] = person.scope
+    guests = set(full.scalars(select(Booking.member_id)))
+    assert set(full.scalars(select(Member.id))) == guests | {desk.id}
+
+
+def test_an_alias_a_join_or_a_count_sees_no_more_than_the_table_itself(full: Session) -> None:
+    from sqlalchemy.orm import aliased
+
+    other = aliased(Booking)
+    full.info["scope"] = Scope(member_id=10**9)
+    for statement in (
+        select(other.id),
+        select(func.count()).select_from(Booking).having(func.count() > 0),
+        select(Space.id).join(Booking, Booking.space_id == Space.id),
+        select(Space.id).where(Space.id.in_(select(Booking.space_id))),
+        select(Booking.id).union_all(select(other.id)),
+    ):
+        assert full.execute(statement).all() == [], str(statement)
