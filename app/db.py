@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
+from psycopg import Cursor
+from psycopg import Error as PsycopgError
+from psycopg.rows import namedtuple_row
 from psycopg.types.numeric import Int8Dumper
 from sqlalchemy import (
     BigInteger,
     Connection,
-    CursorResult,
     DateTime,
     Engine,
     Identity,
@@ -27,7 +29,14 @@ from sqlalchemy import (
     event,
     text,
 )
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    MultipleResultsFound,
+    NoResultFound,
+    OperationalError,
+    ProgrammingError,
+)
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
 from sqlalchemy.pool import QueuePool
@@ -72,20 +81,55 @@ def raw(sql: str, **types: Any) -> TextClause:
     return statement.execution_options(raw=True)
 
 
+class Rows(Cursor[Any]):
+    """The answer to a `Statement`: rows with attributes."""
+
+    def one_or_none(self) -> Any:
+        """The only row, or None. Raises MultipleResultsFound."""
+        rows = self.fetchmany(2)
+        if len(rows) > 1:
+            raise MultipleResultsFound("one row was expected")
+        return rows[0] if rows else None
+
+    def one(self) -> Any:
+        """The only row. Raises NoResultFound, MultipleResultsFound."""
+        row = self.one_or_none()
+        if row is None:
+            raise NoResultFound("a row was expected")
+        return row
+
+
 class Statement:
     """A raw statement on the path of every request, handed to the driver as it stands; its module must be on the list
     in tests/test_tenancy.py too.
 
-    The way through the ORM session costs more than PostgreSQL's own work for a statement of this size. Parameters are
-    written `:name`; rows come back with attributes, as always.
+    The way through the ORM costs more than PostgreSQL's own work for statements of this size. Parameters are written
+    `:name`. It runs in the session's transaction; errors come as SQLAlchemy's, and a lost connection leaves the pool.
     """
 
     def __init__(self, sql: str) -> None:
         self.sql = re.sub(r"(?<!:):([a-z_]+)\b", r"%(\1)s", " ".join(sql.replace("%", "%%").split()))
 
-    def run(self, session: Session, parameters: dict[str, Any] | list[dict[str, Any]]) -> CursorResult[Any]:
+    def run(self, session: Session, parameters: dict[str, Any] | list[dict[str, Any]]) -> Rows:
         """Execute it with one set of parameters, or once for each of several."""
-        return session.connection().exec_driver_sql(self.sql, parameters)
+        connection = session.connection()
+        driver: Any = connection.connection.driver_connection
+        rows = Rows(driver, row_factory=namedtuple_row)
+        try:
+            if isinstance(parameters, dict):
+                rows.execute(self.sql, parameters)
+            else:
+                rows.executemany(self.sql, parameters)
+        except PsycopgError as error:
+            if driver.closed:
+                connection.invalidate(error)
+            raise _as_sqlalchemy(self.sql, error, lost=driver.closed) from error
+        return rows
+
+
+def _as_sqlalchemy(sql: str, error: PsycopgError, *, lost: bool) -> BaseException:
+    """The error as a statement through SQLAlchemy would have raised it; parameters stay out of messages and logs."""
+    return DBAPIError.instance(sql, None, error, PsycopgError, hide_parameters=True, connection_invalidated=lost)
 
 
 def make_engine(url: str, *, pool_size: int = 5, application_name: str = "passerelle") -> Engine:

@@ -20,10 +20,12 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest import mock
 from uuid import UUID, uuid4
 
 from flask import Flask, Response, request
-from sqlalchemy import event, make_url, select, text
+from psycopg import Cursor
+from sqlalchemy import make_url, select, text
 
 from app.booking.models import ResourceUnit
 from app.db import make_engine, sessions, transaction
@@ -102,16 +104,19 @@ def record(database_url: str, seeded: Seeded) -> tuple[list[Statement], bytes]:
     heard: list[Statement] = []
     own: Services = app.extensions["passerelle"]
 
-    def hear(_conn: Any, _cursor: Any, sql: str, parameters: Any, _context: Any, _many: bool) -> None:
-        heard.append((sql, dict(parameters)))
+    execute = Cursor.execute
+
+    def hear(cursor: Any, sql: Any, parameters: Any = None, **options: Any) -> Any:
+        heard.append((sql, dict(parameters or {})))
+        return execute(cursor, sql, parameters, **options)
 
     answer = None
-    event.listen(own.engine, "before_cursor_execute", hear)
-    for hour in range(3):  # the first ones fill the cache of offers
-        heard.clear()
-        body, token, key = _booking(seeded, POOLS - 1, hour, 0)
-        answer = app.test_client().post("/api/v1/bookings", data=body, headers=_headers(token, key))
-        assert answer.status_code == 201, answer.get_data()
+    with mock.patch.object(Cursor, "execute", hear):
+        for hour in range(3):  # the first ones fill the cache of offers
+            heard.clear()
+            body, token, key = _booking(seeded, POOLS - 1, hour, 0)
+            answer = app.test_client().post("/api/v1/bookings", data=body, headers=_headers(token, key))
+            assert answer.status_code == 201, answer.get_data()
     own.engine.dispose()
     assert answer is not None
     return list(heard), answer.get_data()

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.db import Statement, raw
+from app.db import Rows, Statement, raw
 
 _LOCK_PERSON = Statement("SELECT 1 FROM member WHERE id = :member FOR NO KEY UPDATE")
 _LOCK_PEOPLE = raw("SELECT id FROM member WHERE id = ANY(:members) ORDER BY id FOR NO KEY UPDATE")
@@ -86,14 +86,19 @@ def claim(session: Session, row: dict[str, Any], *, units: Sequence[int], due_at
         "terms": json.dumps(row["terms"]),
     }
     if len(units) == 1:
-        return _CLAIM.run(session, parameters).scalar_one_or_none()
+        return _subject(_CLAIM.run(session, parameters))
     savepoint = session.begin_nested()
-    made = _CLAIM.run(session, parameters).scalar_one_or_none()
+    made = _subject(_CLAIM.run(session, parameters))
     if made is None:
         savepoint.rollback()
     else:
         savepoint.commit()
     return made
+
+
+def _subject(rows: Rows) -> int | None:
+    row = rows.one_or_none()
+    return None if row is None else row.subject_id
 
 
 def occupy(
