@@ -79,7 +79,7 @@ def _statement(engine: Engine) -> tuple[list[float], list[float]]:
         for number in range(ROUNDS + WARM_UP):
             start, end = _period(number)
             widths = [(start, end), (start, end + timedelta(minutes=15))]
-            ours.append(_milliseconds(partial(taken_units, session, widths)))
+            ours.append(_milliseconds(partial(taken_units, session, (start, end), widths)))
             floor.append(_milliseconds(partial(session.execute, _COUNT, {"start": start, "end": end})))
     return ours[WARM_UP:], floor[WARM_UP:]
 

@@ -332,6 +332,14 @@ def enough(resource: dict[str, Any], free: int, people: int) -> bool:
 # --- the plan --------------------------------------------------------------------------------------------------------
 
 
+PREPARED = (
+    "PREPARE free (tstzrange) AS SELECT 1 AS mask, array_agg(unit_id) FROM occupancy WHERE period && $1 GROUP BY 1",
+    "PREPARE several (tstzrange, tstzrange, tstzrange, tstzrange) AS SELECT CASE WHEN period && $2 THEN 3 ELSE "
+    "(period && $3)::int * 1 + (period && $4)::int * 2 END AS mask, array_agg(unit_id) FROM occupancy "
+    "WHERE period && $1 GROUP BY 1",
+)
+
+
 def test_the_period_index_answers_however_often_it_is_asked(session: Session) -> None:
     """Both with the values known and with the plan that PostgreSQL keeps once a statement was prepared."""
     space = a_space(session)
@@ -349,32 +357,39 @@ def test_the_period_index_answers_however_often_it_is_asked(session: Session) ->
     )
     session.commit()
     with session.get_bind().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:  # type: ignore[union-attr]
-        connection.execute(text("VACUUM (ANALYZE) occupancy"))
-        connection.execute(
-            text(
-                "PREPARE free (timestamptz, timestamptz) AS "
-                "SELECT array_agg(DISTINCT unit_id) FILTER (WHERE period && tstzrange($1, $2)) FROM occupancy "
-                "WHERE period && tstzrange($1, $2)"
-            )
-        )
+        for statement in ("VACUUM (ANALYZE) occupancy", *PREPARED):
+            connection.execute(text(statement))
         for mode in ("auto", "force_custom_plan", "force_generic_plan"):
             connection.execute(text(f"SET plan_cache_mode = {mode}"))
             for day in range(11):
-                plan = connection.scalars(
-                    text(f"EXPLAIN EXECUTE free ('{at(9 + 24 * day)}', '{at(11 + 24 * day)}')")
-                ).all()
-            assert any("Index Only Scan using ix_occupancy_period" in line for line in plan), (mode, plan)
+                asked = f"'[{at(9 + 24 * day)}, {at(11 + 24 * day)})'"
+                for call in (f"free ({asked})", f"several ({asked}, {asked}, {asked}, {asked})"):
+                    plan = connection.scalars(text(f"EXPLAIN EXECUTE {call}")).all()
+                    assert any("Index Only Scan using ix_occupancy_period" in line for line in plan), (mode, plan)
 
 
-def test_the_statement_of_that_plan_is_the_one_that_is_sent(session: Session) -> None:
+def test_the_statements_of_those_plans_are_those_that_are_sent(session: Session) -> None:
     statements: list[str] = []
     event.listen(session.connection(), "before_cursor_execute", lambda *args: statements.append(args[2]))
-    taken_units(session, [(at(9), at(11))])
-    sent = statements[-1].replace("%(", "").replace(")s", "").replace("::TIMESTAMP WITH TIME ZONE", "")
-    assert sent == (
-        "SELECT array_agg(DISTINCT unit_id) FILTER (WHERE period && tstzrange(start_0, end_0)) FROM occupancy "
-        "WHERE period && tstzrange(first, last)"
-    )
+    asked, wider = (at(9), at(11)), (at(8), at(11))
+    taken_units(session, asked, [asked])
+    taken_units(session, asked, [wider, asked])
+    for prepared, sent in zip(PREPARED, statements[-2:], strict=True):
+        for number, name in enumerate(("widest", "core", "asked_0", "asked_1"), start=1):
+            sent = sent.replace(f"%({name})s::TSTZRANGE", f"${number}")
+        assert prepared.split(" AS ", 1)[1] == sent
+
+
+def test_a_unit_taken_by_one_of_many_widths_only(session: Session) -> None:
+    """More widths than bits of a mask, each a minute wider than the one before; the unit is taken ten minutes after."""
+    unit = a_unit(session, a_space(session))
+    occupy(session, unit, 11 + 10 / 60, 12)
+    core = at(9), at(11)
+    widths = [(at(9), at(11) + timedelta(minutes=n)) for n in range(70)]
+    taken = taken_units(session, core, widths)
+    assert [width for width in widths if unit.id in taken[width]] == widths[11:]
+    long = at(9), at(9 + 24 * 40)
+    assert taken_units(session, long, [long]) == {long: {unit.id}}
 
 
 # --- over HTTP -------------------------------------------------------------------------------------------------------

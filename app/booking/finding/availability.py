@@ -14,7 +14,8 @@ from functools import lru_cache
 from itertools import islice
 from uuid import UUID
 
-from sqlalchemy import TextClause, or_, select
+from sqlalchemy import TextClause, bindparam, or_, select
+from sqlalchemy.dialects.postgresql import TSTZRANGE, Range
 from sqlalchemy.orm import Session
 
 from app.booking import rules
@@ -22,6 +23,7 @@ from app.booking.catalogue.offers import Offer, quote_price
 from app.booking.finding.directory import Listing, listing_of, listings
 from app.booking.finding.places import Point, distance_km
 from app.booking.finding.standings import Standings, audience
+from app.booking.localtime import ONE_DAY
 from app.booking.prices import Price
 from app.booking.rules import Standing
 from app.db import raw
@@ -34,6 +36,7 @@ Period = tuple[datetime, datetime]
 Taken = dict[Period, frozenset[int]]
 
 ORDERS = ("nearest", "cheapest")
+LARGEST_MASK = 30  # bits of an int4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +81,10 @@ def find_places(session: Session, search: Search, *, person: Person | None, now:
     """
     _check(search)
     candidates = _admitted(session, search, _around(session, search), person, now)
-    taken = taken_units(session, {_occupied(candidate.offer, search) for candidate in candidates})
-    found = _free(candidates, search, taken)
+    around = _Buffered(search)
+    core = search.start, search.end
+    taken = taken_units(session, core, {around(candidate.offer) for candidate in candidates})
+    found = _free(candidates, search, taken, around)
     if search.order == "cheapest":
         return sorted(found, key=lambda place: place.price.gross_cents)[: search.limit]
     return list(islice(found, search.limit))
@@ -191,16 +196,26 @@ class _Prices:
             return None
 
 
-def _occupied(offer: Offer, search: Search) -> Period:
-    return rules.buffered(offer.rules, search.start, search.end)
+class _Buffered:
+    """The period that a booking of each offer would occupy."""
+
+    def __init__(self, search: Search) -> None:
+        self._search = search
+        self._known: dict[int, Period] = {}
+
+    def __call__(self, offer: Offer) -> Period:
+        key = id(offer.rules)
+        if key not in self._known:
+            self._known[key] = rules.buffered(offer.rules, self._search.start, self._search.end)
+        return self._known[key]
 
 
-def _free(candidates: list[_Candidate], search: Search, taken: Taken) -> Iterator[Place]:
+def _free(candidates: list[_Candidate], search: Search, taken: Taken, around: _Buffered) -> Iterator[Place]:
     """Candidates with enough free units and a price, in their order."""
     price_of = _Prices(search)
     for candidate in candidates:
         offer = candidate.offer
-        busy = taken[_occupied(offer, search)].intersection(offer.unit_ids)
+        busy = taken[around(offer)].intersection(offer.unit_ids)
         free_units = len(offer.unit_ids) - len(busy)
         if not _enough(offer, free_units, search.people):
             continue
@@ -216,25 +231,38 @@ def _enough(offer: Offer, free_units: int, people: int) -> bool:
     return free_units >= (people if offer.kind == "desk_pool" else 1)
 
 
-def taken_units(session: Session, periods: Iterable[Period]) -> Taken:
-    """The units with an occupancy in each of `periods`, in one statement however many periods there are.
+def taken_units(session: Session, core: Period, periods: Iterable[Period]) -> Taken:
+    """The units with an occupancy in each of `periods`, all of which contain `core`.
 
-    Buffers make the periods differ a little from resource to resource: the widest is looked up, each then counted.
+    Buffers make the periods differ a little from resource to resource. One statement looks up the widest, and tells
+    which of them each occupancy touches; what touches the core touches them all.
     """
     asked = sorted(set(periods))
     if not asked:
         return {}
-    values: dict[str, datetime] = {"first": min(start for start, _ in asked), "last": max(end for _, end in asked)}
-    for number, (start, end) in enumerate(asked):
-        values |= {f"start_{number}": start, f"end_{number}": end}
-    row = session.execute(_taken_in(len(asked)), values).one()
-    return {period: frozenset(units or ()) for period, units in zip(asked, row, strict=True)}
+    if len(asked) > LARGEST_MASK:
+        return taken_units(session, core, asked[:LARGEST_MASK]) | taken_units(session, core, asked[LARGEST_MASK:])
+    widest = min(start for start, _ in asked), max(end for _, end in asked)
+    ranges = {"widest": Range(*widest)}
+    if len(asked) > 1:
+        ranges |= {"core": Range(*core)} | {f"asked_{number}": Range(*period) for number, period in enumerate(asked)}
+    statement = _taken_in(len(asked), repeated=widest[1] - widest[0] > ONE_DAY)
+    found = session.execute(statement, ranges).all()
+    return {
+        period: frozenset(unit_id for mask, units in found if mask >> number & 1 for unit_id in units)
+        for number, period in enumerate(asked)
+    }
 
 
-@lru_cache(maxsize=64)
-def _taken_in(periods: int) -> TextClause:
-    counted = ", ".join(
-        f"array_agg(DISTINCT unit_id) FILTER (WHERE period && tstzrange(:start_{number}, :end_{number}))"
-        for number in range(periods)
-    )
-    return raw(f"SELECT {counted} FROM occupancy WHERE period && tstzrange(:first, :last)")
+@lru_cache(maxsize=2 * LARGEST_MASK)
+def _taken_in(periods: int, *, repeated: bool) -> TextClause:
+    """The statement for so many periods. Over more than a day a unit is likely to be `repeated`, and is told once.
+
+    The ranges are parameters, not made of two instants: PostgreSQL would make them anew for every row.
+    """
+    bits = " + ".join(f"(period && :asked_{number})::int * {1 << number}" for number in range(periods))
+    mask = f"CASE WHEN period && :core THEN {(1 << periods) - 1} ELSE {bits} END" if periods > 1 else "1"
+    unit = "DISTINCT unit_id" if repeated else "unit_id"
+    names = ["widest"] + (["core", *(f"asked_{number}" for number in range(periods))] if periods > 1 else [])
+    sql = f"SELECT {mask} AS mask, array_agg({unit}) FROM occupancy WHERE period && :widest GROUP BY 1"
+    return raw(sql).bindparams(*(bindparam(name, type_=TSTZRANGE) for name in names))
