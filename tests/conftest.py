@@ -9,9 +9,11 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Generator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -132,3 +134,39 @@ def app(database_url: str, clock: Clock, tmp_path: Path) -> Iterator[Flask]:
     yield made
     services: Services = made.extensions["passerelle"]
     services.engine.dispose()
+
+
+# --- what was left out
+
+EVERYTHING = os.environ.get("PASSERELLE_TEST_EVERYTHING") == "1"
+
+
+def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    said = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return said.removeprefix("Skipped: ")
+
+
+def _demanded(report: Any) -> Any:
+    """With PASSERELLE_TEST_EVERYTHING=1 what cannot be run has failed."""
+    if EVERYTHING and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome, report.longrepr = "failed", f"left out: {_reason(report)}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, Any, Any]:
+    return _demanded((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, Any, Any]:
+    return _demanded((yield))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what this machine could not run, and why."""
+    left_out = Counter(_reason(report) for report in terminalreporter.stats.get("skipped", ()))
+    if left_out:
+        terminalreporter.section("left out here; .ci/run leaves out nothing")
+    for reason, count in left_out.most_common():
+        terminalreporter.line(f"{count:4}  {reason}")
