@@ -1,6 +1,6 @@
 """Every setting of Passerelle, read once from the environment into a frozen object.
 
-Each field documents itself: `metadata["doc"]` is what `passerelle doctor --settings` and docs/settings.md show.
+Each field documents itself: `metadata["doc"]` is what `passerelle settings` and docs/settings.md show.
 """
 
 from __future__ import annotations

@@ -62,7 +62,8 @@ def a_place(session: Session, clock: Clock) -> Place:
     pool, spare = a_pool(session, space, desks=2), a_unit(session, space, "Spare")
     start = clock.now + timedelta(days=1)
     period = {"starts_at": start, "ends_at": start + timedelta(hours=2)}
-    booking = a_booking(session, pool, manager, start=start, end=start + timedelta(hours=2))
+    free = {"cancellation": [{"hours_before": 0, "percent": 0}]}
+    booking = a_booking(session, pool, manager, start=start, end=start + timedelta(hours=2), terms=free)
     closure = saved(session, Closure(space_id=space.id, kind="maintenance", unit_ids=[spare.id], **period))
     wait = WaitlistEntry(space_id=space.id, resource_id=pool.id, member_id=manager.id, **period)
     feed = Feed(
