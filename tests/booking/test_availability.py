@@ -233,6 +233,15 @@ def test_no_unit_is_asked_for_what_the_rules_refuse(session: Session) -> None:
     assert not any("occupancy" in statement for statement in statements)
 
 
+def test_a_change_of_the_catalogue_is_found_at_once(session: Session) -> None:
+    room = a_room(session, a_space(session), name="Old name")
+    session.commit()
+    assert names(find(session)) == [("Old name", 1)]
+    room.name = "New name"
+    session.commit()
+    assert names(find(session)) == [("New name", 1)]
+
+
 def test_a_search_takes_two_statements_once_the_spaces_are_known(make_session: sessionmaker, session: Session) -> None:
     for _ in range(3):
         a_room(session, a_space(session), rules={"buffer_after_minutes": 10})
