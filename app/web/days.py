@@ -71,30 +71,28 @@ def _hour(instant: datetime, zone: ZoneInfo) -> datetime:
 
 
 def _cells(lines: ResourceLines, slots: list[Slot], day: OpenDay, zone: ZoneInfo) -> list[Cell]:
-    states = [(slot, _state(lines, slot, day)) for slot in slots]
+    busy = [unit.busy for unit in lines.units if unit.busy]
+    untouched = len(lines.units) - len(busy)
+    states = [(slot, _state(lines.offer, busy, untouched, slot, day)) for slot in slots]
     cells = []
-    for state, group in groupby(states, key=lambda pair: pair[1]):
+    for (name, free, booking), group in groupby(states, key=lambda pair: pair[1]):
         run = [slot for slot, _ in group]
-        name, free, booking = state
         start, end = run[0][0].astimezone(zone), run[-1][1].astimezone(zone)
         cells.append(Cell(name, start, end, len(run), free, booking))
     return cells
 
 
-def _state(lines: ResourceLines, slot: Slot, day: OpenDay) -> State:
+def _state(offer: Offer, busy: list[list[Busy]], untouched: int, slot: Slot, day: OpenDay) -> State:
+    """`busy` are the units with anything on them that day; `untouched` counts the others."""
     if not any(opens < slot[1] and slot[0] < closes for opens, closes in day.open):
         return CLOSED, 0, None
-    busy = [[taken for taken in unit.busy if taken.start < slot[1] and slot[0] < taken.end] for unit in lines.units]
-    own = next((taken.booking for unit in busy for taken in unit if _is_own(taken)), None)
-    free = sum(not unit for unit in busy)
-    if lines.offer.takes == "all":
-        free = int(free == len(busy))
+    taken = [here for unit in busy if (here := [one for one in unit if one.start < slot[1] and slot[0] < one.end])]
+    free = untouched + len(busy) - len(taken)
+    if offer.takes == "all":
+        free = int(not taken)
+    own = next((one.booking for here in taken for one in here if one.booking is not None and one.booking.own), None)
     if own is not None:
         return OWN, free, own
     if not free:
         return TAKEN, 0, None
-    return FREE if free == len(busy) or lines.offer.takes == "all" else SOME, free, None
-
-
-def _is_own(taken: Busy) -> bool:
-    return taken.booking is not None and taken.booking.own
+    return SOME if taken and offer.takes == "any" else FREE, free, None

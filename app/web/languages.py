@@ -13,7 +13,7 @@ from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
 
-from babel import Locale, dates, numbers, units
+from babel import Locale, dates, numbers
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from flask import Flask, g, request
@@ -98,15 +98,16 @@ def money(amount: dict[str, object]) -> str:
 
 
 def duration(minutes: int) -> str:
-    """`2 hours 30 minutes`, in the visitor's language."""
+    """`2 hours 30 minutes`, in the visitor's language (Babel 2.18 has no hours in Dutch)."""
     hours, rest = divmod(minutes, 60)
-    parts = [(hours, "duration-hour"), (rest, "duration-minute")]
-    shown = [str(units.format_unit(n, unit, "long", locale=_locale())) for n, unit in parts if n]
-    return " ".join(shown) or str(units.format_unit(0, "duration-minute", "long", locale=_locale()))
+    parts = [ngettext("%(num)s hour", "%(num)s hours", hours) % {"num": hours}] if hours else []
+    if rest or not hours:
+        parts.append(ngettext("%(num)s minute", "%(num)s minutes", rest) % {"num": rest})
+    return " ".join(parts)
 
 
 def days(number: int) -> str:
-    return str(units.format_unit(number, "duration-day", "long", locale=_locale()))
+    return ngettext("%(num)s day", "%(num)s days", number) % {"num": number}
 
 
 @lru_cache(maxsize=len(LANGUAGES))
