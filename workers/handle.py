@@ -132,6 +132,6 @@ class EventHandler:
             raise NotRecorded(str(unrecorded)) from unrecorded
         if row is None:
             return Outcome.DUPLICATE
-        tell = log.error if row["state"] == "dead" else log.warning
-        tell("event_" + row["state"], attempts=row["attempts"], error=said, exc_info=error)
-        return Outcome(row["state"])
+        tell = log.error if row.state == "dead" else log.warning
+        tell("event_" + row.state, attempts=row.attempts, error=said, exc_info=error)
+        return Outcome(row.state)

@@ -12,10 +12,9 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping
 from sqlalchemy.orm import Session
 
-from app.db import raw
+from app.db import Statement
 from app.events.envelope import Envelope
 
 # After each failed attempt, how long until the next; after the last, the delivery is dead.
@@ -43,7 +42,7 @@ class Place:
 
 # One statement locks the cursor, moves it when this event is the next, and writes the receipt. A cursor at any other
 # position is locked too, but not moved (ON CONFLICT DO UPDATE locks before it looks at WHERE), and no row comes back.
-_TAKE = raw("""
+_TAKE = Statement("""
     WITH moved AS (
         INSERT INTO cursor AS c (consumer, aggregate_type, aggregate_id, last_seq)
         VALUES (:consumer, :aggregate_type, :aggregate_id, :first)
@@ -60,7 +59,7 @@ _TAKE = raw("""
 """)
 
 # A consumer that starts `now` begins each aggregate after what was recorded before it subscribed.
-_BEGIN_AFTER = raw("""
+_BEGIN_AFTER = Statement("""
     INSERT INTO cursor (consumer, aggregate_type, aggregate_id, last_seq)
     SELECT s.consumer, s.aggregate_type, CAST(:aggregate_id AS uuid),
            coalesce(max(o.seq) FILTER (WHERE o.recorded_at <= s.after), min(o.seq) - 1, 0)
@@ -71,19 +70,19 @@ _BEGIN_AFTER = raw("""
     ON CONFLICT DO NOTHING
 """)
 
-_LAST_SEQ = raw("""
+_LAST_SEQ = Statement("""
     SELECT last_seq FROM cursor
     WHERE consumer = :consumer AND aggregate_type = :aggregate_type AND aggregate_id = :aggregate_id
 """)
 
-_STATE = raw("SELECT state FROM delivery WHERE consumer = :consumer AND event_id = :event_id")
+_STATE = Statement("SELECT state FROM delivery WHERE consumer = :consumer AND event_id = :event_id")
 
-_RECEIVE_WAITING = raw("""
+_RECEIVE_WAITING = Statement("""
     UPDATE delivery SET state = :state, envelope = NULL, next_attempt_at = NULL, at = clock_timestamp()
     WHERE consumer = :consumer AND event_id = :event_id
 """)
 
-_PARK = raw("""
+_PARK = Statement("""
     WITH parked AS (
         INSERT INTO delivery (consumer, event_id, aggregate_type, aggregate_id, seq, state, envelope)
         VALUES (:consumer, :event_id, :aggregate_type, :aggregate_id, :seq, 'parked', :envelope)
@@ -93,14 +92,14 @@ _PARK = raw("""
     WHERE consumer = :consumer AND aggregate_type = :aggregate_type AND aggregate_id = :aggregate_id
 """)
 
-_CALL_FOLLOWER = raw("""
+_CALL_FOLLOWER = Statement("""
     UPDATE delivery SET next_attempt_at = :until
     WHERE consumer = :consumer AND aggregate_type = :aggregate_type AND aggregate_id = :aggregate_id
       AND seq = :seq + 1 AND state = 'parked'
     RETURNING envelope
 """)
 
-_FAIL = raw("""
+_FAIL = Statement("""
     INSERT INTO delivery AS d (consumer, event_id, aggregate_type, aggregate_id, seq, state, attempts, last_error,
                                next_attempt_at, envelope)
     VALUES (:consumer, :event_id, :aggregate_type, :aggregate_id, :seq, 'failed', 1, :error,
@@ -117,7 +116,7 @@ _FAIL = raw("""
     RETURNING state, attempts, next_attempt_at
 """)
 
-_CLAIM = raw("""
+_CLAIM = Statement("""
     UPDATE delivery SET next_attempt_at = :until
     WHERE (consumer, event_id) IN (
         SELECT consumer, event_id FROM delivery
@@ -140,52 +139,52 @@ def take(
     facts = _facts(consumer, event) | {"state": "done" if handled else "skipped"}
     starts_at_one = event.seq == 1 and not begins_now
     if begins_now:
-        session.execute(_BEGIN_AFTER, facts)
-    row = session.execute(_TAKE, facts | {"first": 1 if starts_at_one else 0}).mappings().one_or_none()
-    if row is None or not row["is_next"]:
+        _BEGIN_AFTER.run(session, facts)
+    row = _TAKE.run(session, facts | {"first": 1 if starts_at_one else 0}).one_or_none()
+    if row is None or not row.is_next:
         return Place(_turn_elsewhere(session, facts))
-    turn = Turn.NOW if row["is_new"] else _turn_waiting(session, facts, is_attempt=is_attempt)
-    return Place(turn, followed=row["followed"] and turn is not Turn.HELD)
+    turn = Turn.NOW if row.is_new else _turn_waiting(session, facts, is_attempt=is_attempt)
+    return Place(turn, followed=row.followed and turn is not Turn.HELD)
 
 
 def _turn_elsewhere(session: Session, facts: dict[str, Any]) -> Turn:
-    last_seq = session.execute(_LAST_SEQ, facts).scalar_one()
+    last_seq = _LAST_SEQ.run(session, facts).one().last_seq
     return Turn.SEEN if facts["seq"] <= last_seq else Turn.EARLY
 
 
 def _turn_waiting(session: Session, facts: dict[str, Any], *, is_attempt: bool) -> Turn:
-    state = session.execute(_STATE, facts).scalar_one()
+    state = _STATE.run(session, facts).one().state
     if state in ("done", "skipped"):
         return Turn.SEEN
     if state != "parked" and not is_attempt:
         return Turn.HELD
-    session.execute(_RECEIVE_WAITING, facts)
+    _RECEIVE_WAITING.run(session, facts)
     return Turn.NOW
 
 
 def park(session: Session, consumer: str, event: Envelope, text: str) -> None:
     """Keep an event until those before it have come. Needs the cursor's lock (`take`)."""
-    session.execute(_PARK, _facts(consumer, event) | {"envelope": text})
+    _PARK.run(session, _facts(consumer, event) | {"envelope": text})
 
 
 def call_follower(session: Session, consumer: str, event: Envelope, *, now: datetime) -> str | None:
     """The parked successor of an event just handled, whose turn has come: its text, if it is here."""
     facts = _facts(consumer, event) | {"until": now + timedelta(seconds=FOLLOWER_S)}
-    return session.execute(_CALL_FOLLOWER, facts).scalar_one_or_none()
+    row = _CALL_FOLLOWER.run(session, facts).one_or_none()
+    return None if row is None else row.envelope
 
 
-def fail(
-    session: Session, consumer: str, event: Envelope, text: str, *, error: str, now: datetime
-) -> RowMapping | None:
+def fail(session: Session, consumer: str, event: Envelope, text: str, *, error: str, now: datetime) -> Any:
     """Record a failed attempt: `state`, `attempts` and `next_attempt_at` as they are now; None if it is done anyway."""
     facts = _facts(consumer, event) | {"envelope": text, "error": error, "now": now, "backoff": list(BACKOFF_S)}
-    return session.execute(_FAIL, facts).mappings().one_or_none()
+    return _FAIL.run(session, facts).one_or_none()
 
 
 def claim_due(session: Session, consumer: str, *, now: datetime, limit: int = 20) -> Sequence[str]:
     """The texts of kept events whose next attempt is due, now this process's own for CLAIM_S seconds."""
     until = now + timedelta(seconds=CLAIM_S)
-    return session.scalars(_CLAIM, {"consumer": consumer, "now": now, "until": until, "limit": limit}).all()
+    rows = _CLAIM.run(session, {"consumer": consumer, "now": now, "until": until, "limit": limit})
+    return [row.envelope for row in rows]
 
 
 def _facts(consumer: str, event: Envelope) -> dict[str, str | int | UUID]:

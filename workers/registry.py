@@ -34,7 +34,7 @@ Handler = Callable[..., object]  # (session: Session, envelope: Envelope, *, now
 
 # The files that register consumers, and those that declare what becomes due. A new one is added here, nowhere else.
 MODULES = ("workers.calendar",)
-DUE_MODULES = ("app.housekeeping",)
+DUE_MODULES = ("app.housekeeping", "app.booking.deciding", "app.booking.waiting")
 
 
 @dataclass(frozen=True, slots=True)
