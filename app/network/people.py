@@ -28,7 +28,7 @@ _BY_SECRET = Statement(
     f"""
     SELECT t.id AS token_id, t.scopes, {_PERSON}
     FROM api_token t JOIN member m ON m.id = t.member_id
-    WHERE t.secret_hash = :secret_hash AND t.revoked_at IS NULL
+    WHERE t.secret_hash = :secret_hash AND t.kind = :kind AND t.revoked_at IS NULL
       AND (t.expires_at IS NULL OR t.expires_at > :now) AND m.erased_at IS NULL
     """
 )
@@ -79,9 +79,12 @@ def hash_secret(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
-def find_person(session: Session, secret: str, *, now: datetime) -> Person | None:
-    """The person a live token belongs to, or None."""
-    row = _BY_SECRET.run(session, {"secret_hash": hash_secret(secret), "now": now}).one_or_none()
+def find_person(session: Session, secret: str, *, now: datetime, kind: str = "api") -> Person | None:
+    """The person a live token belongs to, or None.
+
+    A browser's session (`kind` session) is no bearer token, nor the other way round.
+    """
+    row = _BY_SECRET.run(session, {"secret_hash": hash_secret(secret), "kind": kind, "now": now}).one_or_none()
     return None if row is None else _person(row)
 
 

@@ -12,14 +12,12 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from flask import Response, g, make_response, render_template, request
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import tenancy
 from app.db import retrying, transaction
 from app.errors import Unauthenticated
 from app.http.services import Services, services
-from app.network.models import ApiToken
 from app.network.people import Person, find_person
 from app.web import languages
 
@@ -61,13 +59,10 @@ def visiting(work: Callable[[Visit], Result]) -> Result:
 def _visitor(session: Session, now: datetime) -> Person | None:
     """Whose session the cookie is; a bearer token put into the cookie opens nothing."""
     secret = request.cookies.get(SESSION_COOKIE)
-    person = find_person(session, secret, now=now) if secret else None
+    person = find_person(session, secret, now=now, kind="session") if secret else None
     if person is None:
         return None
     session.info["scope"] = person.scope
-    if session.scalar(select(ApiToken.kind).where(ApiToken.id == person.token_id)) != "session":
-        session.info["scope"] = tenancy.ANONYMOUS
-        return None
     g.member_id = person.member_id
     return person
 

@@ -285,6 +285,9 @@ def test_a_cookie_never_opens_the_api_and_a_bearer_token_never_opens_a_page(
     browser.sign_in()
     assert browser.http.get("/bookings").status_code == 200
     assert browser.http.get("/api/v1/me").status_code == 401
+    cookie = browser.http.get_cookie("passerelle_session")
+    assert cookie is not None
+    assert browser.http.get("/api/v1/me", headers={"Authorization": f"Bearer {cookie.value}"}).status_code == 401
     with transaction(make_session, SYSTEM) as session:
         token = a_token(session, stage.member)
     fresh = app.test_client()
