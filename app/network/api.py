@@ -17,6 +17,7 @@ from app.http import rate_limits
 from app.http.operation import Call, Reply, operation
 from app.http.paging import Paged, page_of
 from app.http.schemas import PageQuery
+from app.http.signing_in import sign_in
 from app.network import accounts, audit, profile, schemas, tokens
 from app.network.models import Space
 from app.network.roles import MANAGE
@@ -30,7 +31,7 @@ blueprint = Blueprint("network", __name__)
 )  # fmt: skip
 def create_token(call: Call, body: dict[str, Any]) -> dict[str, Any]:
     """Exchange e-mail address and password for a bearer token."""
-    member_id = _sign_in(call, body["email"], body["password"])
+    member_id = sign_in(call.session, email=body["email"], password=body["password"])
     days = body["expires_in_days"]
     issued = tokens.issue_token(
         call.session,
@@ -41,17 +42,6 @@ def create_token(call: Call, body: dict[str, Any]) -> dict[str, Any]:
         expires_at=call.now + timedelta(days=days) if days else None,
     )
     return {"id": str(issued.token.uid), "token": issued.secret}
-
-
-def _sign_in(call: Call, email: str, password: str) -> int:
-    client, account = rate_limits.client_address(), accounts.normalised_email(email)
-    rate_limits.take(rate_limits.SIGN_INS, client)
-    rate_limits.check(rate_limits.GUESSES, client, account)
-    try:
-        return accounts.authenticate(call.session, email=email, password=password)
-    except accounts.BadCredentials:
-        rate_limits.take(rate_limits.GUESSES, client, account)
-        raise
 
 
 @operation(blueprint, "GET", "/tokens", returns=schemas.TokenShape, many=True)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.errors import Problem
-from app.http import rate_limits
+from app.http import rate_limits, signing_in
 from app.network import accounts, tokens
 from app.network.models import ApiToken
 from app.web import wording
@@ -44,23 +44,15 @@ def _status(problem: Problem) -> int:
 
 
 def _issue(email: str, password: str) -> str:
-    client, account = rate_limits.client_address(), accounts.normalised_email(email)
-    rate_limits.take(rate_limits.SIGN_INS, client)
-    rate_limits.check(rate_limits.GUESSES, client, account)
-
     def issue(visit: Visit) -> str:
-        member_id = accounts.authenticate(visit.session, email=email, password=password)
+        member_id = signing_in.sign_in(visit.session, email=email, password=password)
         until = visit.now + SESSION_LASTS
         issued = tokens.issue_token(
             visit.session, member_id=member_id, now=visit.now, kind="session", name="browser", expires_at=until
         )
         return issued.secret
 
-    try:
-        return visiting(issue)
-    except accounts.BadCredentials:
-        rate_limits.take(rate_limits.GUESSES, client, account)
-        raise
+    return visiting(issue)
 
 
 @blueprint.post("/sign-out")
