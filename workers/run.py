@@ -8,6 +8,7 @@ that looks alive is worse than none.
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -34,6 +35,8 @@ from workers.subscriptions import subscribe
 log = structlog.get_logger(__name__)
 
 ALL, RELAY = "all", "relay"
+# Loops mostly wait for PostgreSQL. With Python's default of 5 ms, each answer would wait that long for a busy neighbour.
+SWITCH_S = 0.0005
 FINISH_S = 20.0  # how long a stop waits for what is in hand
 
 Loop = Callable[[threading.Event], None]
@@ -116,6 +119,7 @@ def run(
     `names` are consumers, `relay` (with it the reconciler and the timekeeper), or `all`. Call it in the main thread;
     `config.database_url` must be set. Raises what `Crew` raises.
     """
+    sys.setswitchinterval(SWITCH_S)
     crew = Crew(names, config, registry.load() if consumers is None else consumers, prefix=prefix)
     try:
         with _stop_signals() as stop:
