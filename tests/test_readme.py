@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,6 +44,14 @@ class Terminal:
 
 
 @pytest.fixture
+def bash() -> str:
+    for program in ("bash", "curl", "python3"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+    return "bash"
+
+
+@pytest.fixture
 def demonstration(tmp_path: Path) -> Iterator[Process]:
     process = passerelle("up", "--demo", home=tmp_path / "home", port=free_port())
     process.ready = lambda: "Passerelle answers on" in process.log
@@ -54,10 +63,10 @@ def demonstration(tmp_path: Path) -> Iterator[Process]:
 
 
 @pytest.fixture
-def terminal(demonstration: Process, tmp_path: Path) -> Iterator[Terminal]:
+def terminal(bash: str, demonstration: Process, tmp_path: Path) -> Iterator[Terminal]:
     settings = {name: demonstration.spec.env[name] for name in ("PATH", "PORT", "PASSERELLE_HOME")}
     with subprocess.Popen(
-        ["bash", "--norc"],
+        [bash, "--norc"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=settings, cwd=tmp_path, text=True,
     ) as shell:  # fmt: skip
         yield Terminal(shell)
