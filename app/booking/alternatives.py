@@ -1,16 +1,17 @@
 """Up to three bookings that would succeed at this instant, for somebody who was just refused.
 
 First another resource of the same kind at the same time, then the nearest times on the same day, then the same time on
-the days after; each is put to the same rules and found free before it is offered. Everything is read in a handful of
-statements, whatever the number of candidates.
+the days after. Candidates are sifted by the same rules and what is free, read in a handful of statements whatever their
+number; the few that remain are put to `works`, which plans each as if it were booked, before they are offered.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import select
@@ -30,12 +31,13 @@ from app.network.models import Space
 MOST = 3
 DAYS_AHEAD = 14
 KEEP_PER_ORIGIN = 2  # so that the three are not all of one sort
+TRIES_PER_ORIGIN = 6  # where something else than rules and room stands against them all, such as credits alone
 
 _TAKEN = raw(
     """
     SELECT o.unit_id, lower(o.period) AS starts_at, upper(o.period) AS ends_at FROM occupancy o
     WHERE int8range(o.unit_id, o.unit_id, '[]') && int8range(:first_unit, :last_unit, '[]')
-      AND o.unit_id = ANY(:units) AND o.period && tstzrange(:since, :until)
+      AND o.unit_id = ANY(:units) AND o.period && tstzrange(:since, :until) AND o.booking_id IS DISTINCT FROM :but
     ORDER BY 1, 2
     """
 )
@@ -75,19 +77,21 @@ class Calendar:
         session: Session,
         offers: list[Offer],
         *,
+        extras: Sequence[Offer],
         member_id: int,
         day: date,
         but: int,
         closing: Closing | None,
     ) -> None:
-        self._closing = closing
+        self._closing, self._extras = closing, extras
         zone = offers[0].zone
         since, _ = day_bounds(day - timedelta(days=1), zone)
         _, until = day_bounds(day + timedelta(days=DAYS_AHEAD + 1), zone)
-        units = sorted({unit_id for offer in offers for unit_id in offer.unit_ids})
+        units = sorted({unit_id for offer in (*offers, *extras) for unit_id in offer.unit_ids})
         self._taken: dict[int, list[tuple[datetime, datetime]]] = {}
         if units:
-            window = {"units": units, "first_unit": units[0], "last_unit": units[-1], "since": since, "until": until}
+            window = {"units": units, "first_unit": units[0], "last_unit": units[-1]}
+            window |= {"since": since, "until": until, "but": but}
             for row in session.execute(_TAKEN, window):
                 self._taken.setdefault(row.unit_id, []).append((row.starts_at, row.ends_at))
         month = timedelta(days=31)
@@ -103,7 +107,11 @@ class Calendar:
         ]
 
     def has_room(self, offer: Offer, start: datetime, end: datetime) -> bool:
+        """Whether the resource and all extras are free, with the buffers of the resource around."""
         wanted = rules.buffered(offer.rules, start, end)
+        return all(self._is_offered(each, wanted) for each in (offer, *self._extras))
+
+    def _is_offered(self, offer: Offer, wanted: tuple[datetime, datetime]) -> bool:
         enough = all if offer.takes == "all" else any
         return bool(offer.unit_ids) and enough(self._is_free(unit_id, wanted) for unit_id in offer.unit_ids)
 
@@ -128,31 +136,40 @@ class Calendar:
 
 def alternatives(
     session: Session, situation: Situation, *, member_id: int, start: datetime, end: datetime, now: datetime,
-    people: int = 1, but: int = -1, closing: Closing | None = None,
+    works: Callable[[Candidate], bool], people: int = 1, extras: Sequence[Offer] = (), but: int = -1,
+    closing: Closing | None = None,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """`[{resource_id, start, end}]`, at most MOST, for `people` people.
+    """`[{resource_id, start, end}]`, at most MOST, for `people` people and with the same extras.
 
-    `but` is a booking that does not count: the one being moved; `closing` is about to take units away.
+    `works` says of a candidate whether booking it would succeed. `but` is a booking that does not count: the one being
+    moved or displaced; `closing` is about to take units away.
     """
     offer = situation.offer
     offers = [offer, *_siblings(session, offer, people)]
     first = max(local_day(start, offer.zone), local_day(now, offer.zone))
-    calendar = Calendar(session, offers, member_id=member_id, day=first, but=but, closing=closing)
-    origins = (
-        (Candidate(other, start, end) for other in offers[1:]),
-        _other_times(offer, start, end, first),
-        _other_days(offer, start, end, first),
-    )
+    calendar = Calendar(session, offers, extras=extras, member_id=member_id, day=first, but=but, closing=closing)
+    # Whom a closure displaces may find another unit of the very same pool.
+    at_that_time = [Candidate(each, start, end) for each in (offers if closing else offers[1:])]
+    origins = [iter(at_that_time)]
+    if offer.capacity >= people:
+        origins += [_other_times(offer, start, end, first), _other_days(offer, start, end, first)]
+    good = [_good(origin, calendar, situation.standing, now, works) for origin in origins]
     found: list[Candidate] = []
-    for origin in origins:
-        good = (candidate for candidate in origin if _would_succeed(candidate, calendar, situation.standing, now))
-        for candidate, _ in zip(good, range(KEEP_PER_ORIGIN), strict=False):
-            if candidate not in found:
-                found.append(candidate)
-    return [_shown(candidate) for candidate in found[:MOST]]
+    for most in (KEEP_PER_ORIGIN, MOST):
+        for candidates in good:
+            found += islice(candidates, min(most, MOST - len(found)))
+    return [_shown(candidate) for candidate in found]
 
 
-def _would_succeed(candidate: Candidate, calendar: Calendar, standing: Standing, now: datetime) -> bool:
+def _good(
+    origin: Iterator[Candidate], calendar: Calendar, standing: Standing, now: datetime,
+    works: Callable[[Candidate], bool],
+) -> Iterator[Candidate]:  # fmt: skip
+    likely = (each for each in origin if _seems_free(each, calendar, standing, now))
+    return (each for each in islice(likely, TRIES_PER_ORIGIN) if works(each))
+
+
+def _seems_free(candidate: Candidate, calendar: Calendar, standing: Standing, now: datetime) -> bool:
     offer = candidate.offer
     if not calendar.has_room(offer, candidate.start, candidate.end):
         return False

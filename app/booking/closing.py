@@ -7,7 +7,7 @@ alternatives; publishing it cancels those bookings for free and tells everybody.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,16 +16,18 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.booking import freed, occupying
-from app.booking.alternatives import Closing, alternatives
+from app.booking.alternatives import Closing
 from app.booking.cancelling import cancel
 from app.booking.models import Booking, Closure, Occupancy, Resource, Unit
+from app.booking.planning import instead
 from app.booking.situation import look
+from app.booking.wishes import Wish
 from app.errors import Invalid, NotFound, Problem
 from app.events.catalogue import SpaceClosed, SpaceReopened
 from app.events.envelope import instant
 from app.events.outbox import record
 from app.network.models import Space
-from app.network.people import Person, person_of
+from app.network.people import person_of
 
 TRIES = 5
 DISPLACED = ("held", "pending", "confirmed", "checked_in")
@@ -63,7 +65,8 @@ class Displaced:
 
 
 def preview_closure(session: Session, space: Space, wish: ClosureWish, *, now: datetime) -> list[Displaced]:
-    """Whom the closure would displace, and what each would be offered. Writes nothing."""
+    """Whom the closure would displace, and what each would be offered. Writes nothing. Raises Invalid."""
+    wish = _still_to_come(wish, now=now)
     units = _units(session, space, wish)
     closing = _closing(units, wish)
     return [_displaced(session, booking, closing, now=now) for booking in _overlapping(session, units, wish)]
@@ -74,10 +77,10 @@ def publish_closure(
 ) -> tuple[Closure, list[Displaced]]:
     """Close: cancel what it displaces, occupy the units, tell. All of it or nothing.
 
-    Raises Invalid, AlreadyClosed, or TooBusy when new bookings kept slipping in.
+    What is past stays as it was: the closure begins now at the earliest. Raises Invalid, AlreadyClosed, or TooBusy when
+    new bookings kept slipping in.
     """
-    if wish.end <= now:
-        raise Invalid.field("end", "choose an end in the future")
+    wish = _still_to_come(wish, now=now)
     units = _units(session, space, wish)
     closure = Closure(
         space_id=space.id,
@@ -104,6 +107,7 @@ def publish_closure(
 def lift_closure(session: Session, space: Space, uid: UUID, *, now: datetime) -> Closure:
     """Open again what is left of a closure. Repeating it succeeds. Raises NotFound."""
     query = select(Closure).where(Closure.uid == uid, Closure.space_id == space.id).with_for_update(key_share=True)
+    query = query.execution_options(populate_existing=True)
     closure = session.scalars(query).one_or_none()
     if closure is None:
         raise NotFound()
@@ -131,15 +135,25 @@ def _clear_and_occupy(
     for each in displaced:
         cancel(session, each.booking, reason="closure", now=now, alternatives=each.alternatives)
     ids = {unit.id for unit in units}
+    occupying.cut_airing(session, units=ids, start=wish.start, end=wish.end)
     got = occupying.occupy(session, units=ids, start=wish.start, end=wish.end, kind=wish.kind, closure_id=closure.id)
     if got == ids:
         return displaced
-    if _closed_already(session, ids, wish):
+    if _closed_already(session, closure, ids, wish):
         raise AlreadyClosed()
     return None
 
 
+def _still_to_come(wish: ClosureWish, *, now: datetime) -> ClosureWish:
+    if wish.end <= wish.start:
+        raise Invalid.field("end", "must be after start")
+    if wish.end <= now:
+        raise Invalid.field("end", "choose an end in the future")
+    return replace(wish, start=max(wish.start, now))
+
+
 def _overlapping(session: Session, units: Sequence[Unit], wish: ClosureWish) -> list[Booking]:
+    """Whose own time overlaps the closure; airing before or after it does not count."""
     taken = select(Occupancy.booking_id).where(
         Occupancy.unit_id.in_([unit.id for unit in units]),
         Occupancy.period.op("&&")(func.tstzrange(wish.start, wish.end)),
@@ -148,17 +162,19 @@ def _overlapping(session: Session, units: Sequence[Unit], wish: ClosureWish) -> 
     query = (
         select(Booking)
         .where(Booking.id.in_(taken), Booking.status.in_(DISPLACED))
+        .where(Booking.starts_at < wish.end, Booking.ends_at > wish.start)
         .order_by(Booking.starts_at, Booking.id)
         .execution_options(populate_existing=True)
     )
     return list(session.scalars(query))
 
 
-def _closed_already(session: Session, unit_ids: set[int], wish: ClosureWish) -> bool:
+def _closed_already(session: Session, closure: Closure, unit_ids: set[int], wish: ClosureWish) -> bool:
     query = select(Occupancy.id).where(
         Occupancy.unit_id.in_(unit_ids),
         Occupancy.period.op("&&")(func.tstzrange(wish.start, wish.end)),
         Occupancy.kind != "booking",
+        Occupancy.closure_id.is_distinct_from(closure.id),
     )
     return session.scalars(query.limit(1)).first() is not None
 
@@ -169,21 +185,29 @@ def _closing(units: Sequence[Unit], wish: ClosureWish) -> Closing:
 
 def _displaced(session: Session, booking: Booking, closing: Closing, *, now: datetime) -> Displaced:
     """The booking with what its member could book instead, outside the closure."""
-    person: Person = person_of(session, booking.member_id)
-    resource_uid = session.scalars(select(Resource.uid).where(Resource.id == booking.resource_id)).one()
-    situation = look(
-        session, resource_uid=resource_uid, person=person, start=booking.starts_at, end=booking.ends_at, but=booking.id
+    person, wish = person_of(session, booking.member_id), _wish_of(session, booking)
+    try:
+        main = look(
+            session, resource_uid=wish.resource_id, person=person, start=wish.start, end=wish.end, but=booking.id
+        )
+    except NotFound:  # no longer offered
+        return Displaced(booking, [])
+    return Displaced(booking, instead(session, main, wish, person=person, now=now, but=booking.id, closing=closing))
+
+
+def _wish_of(session: Session, booking: Booking) -> Wish:
+    query = select(Resource.id, Resource.uid).where(Resource.id.in_([booking.resource_id, *booking.extras]))
+    uids = {row.id: row.uid for row in session.execute(query)}
+    return Wish(
+        resource_id=uids[booking.resource_id],
+        start=booking.starts_at,
+        end=booking.ends_at,
+        attendees=tuple(booking.attendees),
+        extras=tuple(uids[extra] for extra in booking.extras),
     )
-    found = alternatives(
-        session, situation, member_id=booking.member_id, start=booking.starts_at, end=booking.ends_at, now=now,
-        people=max(1, len(booking.attendees)), but=booking.id, closing=closing,
-    )  # fmt: skip
-    return Displaced(booking, found)
 
 
 def _units(session: Session, space: Space, wish: ClosureWish) -> Sequence[Unit]:
-    if wish.end <= wish.start:
-        raise Invalid.field("end", "must be after start")
     query = select(Unit).where(Unit.space_id == space.id, Unit.archived_at.is_(None)).order_by(Unit.id)
     if wish.unit_ids is not None:
         query = query.where(Unit.uid.in_(wish.unit_ids))

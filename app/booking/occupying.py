@@ -58,6 +58,16 @@ _SHORTEN = raw(
     """
 )
 
+_CUT_AIRING = raw(
+    """
+    UPDATE occupancy AS o SET period = CASE WHEN b.starts_at >= :end THEN tstzrange(:end, upper(o.period))
+                                            ELSE tstzrange(lower(o.period), :start) END
+    FROM booking b
+    WHERE b.id = o.booking_id AND o.unit_id = ANY(:units) AND o.period && tstzrange(:start, :end)
+      AND (b.starts_at >= :end OR lower(o.period) < :start AND (b.ends_at <= :start OR b.status = 'no_show'))
+    """
+)
+
 
 def lock_person(session: Session, member_id: int) -> None:
     """One person's bookings are made one after the other: quotas and credits are counted under this lock."""
@@ -128,3 +138,8 @@ def release_closure(session: Session, *, closure_id: int) -> None:
 def shorten(session: Session, *, booking_id: int, until: datetime) -> None:
     """Free what is left of the booking's time after `until`."""
     session.execute(_SHORTEN, {"booking": booking_id, "until": until})
+
+
+def cut_airing(session: Session, *, units: Iterable[int], start: datetime, end: datetime) -> None:
+    """Take the buffers of bookings before and after out of `[start, end)`, and what a no-show still holds of it."""
+    session.execute(_CUT_AIRING, {"units": sorted(set(units)), "start": start, "end": end})

@@ -6,7 +6,7 @@ Quoting stops here; making and moving go on to take the units. So a quote can pr
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,14 +14,14 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.booking import rules
-from app.booking.alternatives import alternatives
+from app.booking.alternatives import Candidate, Closing, alternatives
 from app.booking.cancellation import terms_to_json
-from app.booking.catalogue.offers import Offer, quote_price
+from app.booking.catalogue.offers import Offer, offer_of, quote_price
 from app.booking.cover import cover_of
 from app.booking.prices import Price
 from app.booking.situation import NOBODY, Situation, look
 from app.booking.wishes import MONEY, Wish
-from app.errors import Invalid, Refused, SlotTaken
+from app.errors import Invalid, NotFound, Refused, SlotTaken
 from app.network.people import Person
 
 PEOPLE_COUNT_IN = ("room", "office")
@@ -66,6 +66,7 @@ class Plan:
             "cancellation": terms_to_json(self.offer.cancellation),
             "no_show_after_minutes": own.no_show_after_minutes,
             "buffers": [own.buffer_before_minutes, own.buffer_after_minutes],
+            "sources": list(self.wish.cover),
         }
 
     def units(self, main: Sequence[int]) -> list[int]:
@@ -82,33 +83,62 @@ def plan(
     Raises NotFound, Invalid, Refused with rule, limit and alternatives, or SlotTaken with alternatives. `but` is a
     booking that does not count against the person: the one being moved.
     """
-    start, end = start or wish.start, end or wish.end
-    main = look(session, resource_uid=wish.resource_id, person=person, start=start, end=end, but=but)
+    wish = replace(wish, start=start or wish.start, end=end or wish.end)
+    if wish.end <= wish.start:
+        raise Invalid.field("end", "must be after start")
+    main = look(session, resource_uid=wish.resource_id, person=person, start=wish.start, end=wish.end, but=but)
     try:
-        _check(main, wish, start=start, end=end, now=now)
-        extras = [_extra(session, main, uid, person=person, start=start, end=end, but=but) for uid in wish.extras]
-        lines = tuple(Line(each, _price(each, start, end)) for each in (main, *extras))
-        cover = _cover(lines, wish, start, end)
-        _check_room(lines)
+        return _plan(session, main, wish, person=person, now=now, but=but)
     except (Refused, SlotTaken) as refusal:
-        refusal.facts["alternatives"] = _alternatives(session, main, wish, person, start, end, now, but)
+        refusal.facts["alternatives"] = instead(session, main, wish, person=person, now=now, but=but)
         raise
+
+
+def plan_or_none(session: Session, wish: Wish, *, person: Person, now: datetime, but: int = NOBODY) -> Plan | None:
+    """The plan, or None where `plan` would raise, without looking for alternatives."""
+    try:
+        main = look(session, resource_uid=wish.resource_id, person=person, start=wish.start, end=wish.end, but=but)
+        return _plan(session, main, wish, person=person, now=now, but=but)
+    except (Invalid, NotFound, Refused, SlotTaken):
+        return None
+
+
+def _plan(session: Session, main: Situation, wish: Wish, *, person: Person, now: datetime, but: int) -> Plan:
+    start, end = wish.start, wish.end
+    _keep_rules(main, wish, now=now)
+    check_people(main.offer.kind, main.offer.capacity, wish.attendees)
+    extras = [_extra(session, main, uid, wish, person=person, now=now, but=but) for uid in wish.extras]
+    lines = tuple(Line(each, _price(each, start, end)) for each in (main, *extras))
+    cover = _cover(lines, wish, start, end)
+    _check_room(lines)
     return Plan(wish, start, end, lines, _total(lines), cover)
 
 
-def _check(situation: Situation, wish: Wish, *, start: datetime, end: datetime, now: datetime) -> None:
+def _keep_rules(situation: Situation, wish: Wish, *, now: datetime) -> None:
     offer = situation.offer
-    rules.check(offer.rules, offer.hours, situation.standing, start=start, end=end, now=now)
-    if offer.kind in PEOPLE_COUNT_IN and len(wish.attendees) > offer.capacity:
-        raise Refused(rule="capacity", limit=offer.capacity)
+    rules.check(offer.rules, offer.hours, situation.standing, start=wish.start, end=wish.end, now=now)
+
+
+def check_people(kind: str, capacity: int, attendees: Sequence[str]) -> None:
+    """Raises Refused (rule capacity): a room holds so many people, whoever booked it."""
+    if kind in PEOPLE_COUNT_IN and len(attendees) > capacity:
+        raise Refused(rule="capacity", limit=capacity)
 
 
 def _extra(
-    session: Session, main: Situation, uid: UUID, *, person: Person, start: datetime, end: datetime, but: int
+    session: Session, main: Situation, uid: UUID, wish: Wish, *, person: Person, now: datetime, but: int
 ) -> Situation:
-    extra = look(session, resource_uid=uid, person=person, start=start, end=end, but=but)
+    """Equipment that comes along: by its own rules, for as long as the main resource with its buffers."""
+    extra = look(
+        session, resource_uid=uid, person=person, start=wish.start, end=wish.end, but=but, buffers_of=main.offer.rules
+    )
     if extra.offer.kind != "equipment" or extra.offer.space_id != main.offer.space_id:
         raise Invalid.field("extras", "name equipment of the same space")
+    try:
+        _keep_rules(extra, wish, now=now)
+    except Refused as refusal:
+        refusal.facts["resource_id"] = str(uid)  # whose rule it is
+        raise
     return extra
 
 
@@ -147,23 +177,30 @@ def _total(lines: tuple[Line, ...]) -> Price:
     )
 
 
-def _alternatives(
-    session: Session,
-    main: Situation,
-    wish: Wish,
-    person: Person,
-    start: datetime,
-    end: datetime,
-    now: datetime,
-    but: int,
-) -> list[dict[str, Any]]:
-    people = max(1, len(wish.attendees)) if main.offer.kind in PEOPLE_COUNT_IN else 1
+def instead(
+    session: Session, main: Situation, wish: Wish, *, person: Person, now: datetime, but: int = NOBODY,
+    closing: Closing | None = None,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """What `person` could book instead of `wish`, with its extras, guests and cover: each has been planned."""
+    try:
+        extras = [offer_of(session, uid) for uid in wish.extras]
+    except NotFound:
+        return []
+
+    def works(candidate: Candidate) -> bool:
+        other = replace(
+            wish, resource_id=candidate.offer.resource_uid, start=candidate.start, end=candidate.end, recurrence=None
+        )
+        return plan_or_none(session, other, person=person, now=now, but=but) is not None
+
     return alternatives(
-        session, main, member_id=person.member_id, start=start, end=end, now=now, people=people, but=but
-    )
+        session, main, member_id=person.member_id, start=wish.start, end=wish.end, now=now, works=works,
+        people=max(1, len(wish.attendees)) if main.offer.kind in PEOPLE_COUNT_IN else 1, extras=extras, but=but,
+        closing=closing,
+    )  # fmt: skip
 
 
 def taken(session: Session, made: Plan, *, person: Person, now: datetime, but: int = NOBODY) -> SlotTaken:
     """The error for a plan whose units went to somebody else between the look and the claim."""
-    found = _alternatives(session, made.situation, made.wish, person, made.start, made.end, now, but)
+    found = instead(session, made.situation, made.wish, person=person, now=now, but=but)
     return SlotTaken(resource_id=str(made.offer.resource_uid), alternatives=found)

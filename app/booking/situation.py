@@ -18,7 +18,7 @@ from app.booking import assignment, rules
 from app.booking.assignment import Candidate
 from app.booking.catalogue.offers import Offer, cached_offer, load_offer, refresh
 from app.booking.localtime import day_bounds, local_day, month_bounds, week_bounds
-from app.booking.rules import Standing
+from app.booking.rules import Rules, Standing
 from app.db import Statement
 from app.network.people import Person
 from app.network.roles import FRONT_DESK
@@ -39,6 +39,7 @@ _LOOK = Statement(
             FROM occupancy o
             WHERE int8range(o.unit_id, o.unit_id, '[]') && int8range(:first_unit, :last_unit_id, '[]')
               AND o.period && tstzrange(:around_from, :around_to) AND o.unit_id = ANY(:units)
+              AND o.booking_id IS DISTINCT FROM :but
             GROUP BY o.unit_id) AS near) AS near
     FROM space s
     LEFT JOIN LATERAL (
@@ -78,18 +79,21 @@ class Situation:
 
 
 def look(
-    session: Session, *, resource_uid: UUID, person: Person, start: datetime, end: datetime, but: int = NOBODY
-) -> Situation:
+    session: Session, *, resource_uid: UUID, person: Person, start: datetime, end: datetime, but: int = NOBODY,
+    buffers_of: Rules | None = None,
+) -> Situation:  # fmt: skip
     """The situation of `person` wanting `[start, end)`; the booking with the internal id `but` does not count.
 
+    `buffers_of` are the rules whose buffers surround it: for an extra, those of the resource that it comes with.
     Raises NotFound for an unknown or archived resource. The offer comes from memory when the space's revision, read in
     the same statement, says that it is still right.
     """
     offer = cached_offer(resource_uid) or load_offer(session, resource_uid)
-    row = _LOOK.run(session, _parameters(offer, person, start, end, but)).one()
+    row = _LOOK.run(session, _parameters(offer, person, start, end, but, buffers_of)).one()
     if row.revision != offer.space_revision:
         offer = refresh(session, resource_uid, row.revision)
-        row = _LOOK.run(session, _parameters(offer, person, start, end, but)).one()
+        row = _LOOK.run(session, _parameters(offer, person, start, end, but, buffers_of)).one()
+    occupied = rules.buffered(buffers_of or offer.rules, start, end)
     standing = Standing(
         in_network=person.network_id == offer.network_id,
         is_member=row.membership_id is not None,
@@ -105,16 +109,18 @@ def look(
         membership_id=row.membership_id,
         cycle=local_day(start, offer.zone).replace(day=1),
         credit_minutes=max(0, included + int(row.drawn)),
-        free_units=_free_units(offer, row.near or (), row.last_unit, start, end),
+        free_units=_free_units(offer, row.near or (), row.last_unit, start, end, occupied),
     )
 
 
-def _parameters(offer: Offer, person: Person, start: datetime, end: datetime, but: int) -> dict[str, Any]:
+def _parameters(
+    offer: Offer, person: Person, start: datetime, end: datetime, but: int, buffers_of: Rules | None
+) -> dict[str, Any]:
     day = local_day(start, offer.zone)
     day_from, day_to = day_bounds(day, offer.zone)
     week_from, week_to = week_bounds(day, offer.zone)
     month_from, month_to = month_bounds(day, offer.zone)
-    occupied_from, occupied_to = rules.buffered(offer.rules, start, end)
+    occupied_from, occupied_to = rules.buffered(buffers_of or offer.rules, start, end)
     return {
         "space": offer.space_id,
         "resource": offer.resource_id,
@@ -142,15 +148,16 @@ def _parameters(offer: Offer, person: Person, start: datetime, end: datetime, bu
 
 
 def _free_units(
-    offer: Offer, near: Sequence[Sequence[Any]], last_unit: int | None, start: datetime, end: datetime
-) -> tuple[int, ...]:
+    offer: Offer, near: Sequence[Sequence[Any]], last_unit: int | None, start: datetime, end: datetime,
+    occupied: tuple[datetime, datetime],
+) -> tuple[int, ...]:  # fmt: skip
     """For a pool the free units, best first; for a combination all units, or none."""
     taken = {unit_id for unit_id, is_taken, _, _ in near if is_taken}
     if offer.takes == "all":
         return () if taken else offer.unit_ids
     opens, closes = _opening_around(offer, start, end)
     neighbours = {unit_id: (before, after) for unit_id, _, before, after in near}
-    started, ended = (instant.timestamp() for instant in rules.buffered(offer.rules, start, end))
+    started, ended = (instant.timestamp() for instant in occupied)
     candidates = []
     for unit_id in offer.unit_ids:
         if unit_id not in taken:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.booking import occupying
@@ -19,7 +19,7 @@ from app.booking.catalogue.offers import Offer, offer_of
 from app.booking.freed import PROMOTE
 from app.booking.making import Made, fact_of, needs_units_locked, take, units_within_reach
 from app.booking.models import Booking, Resource, WaitlistEntry
-from app.booking.planning import Plan, plan
+from app.booking.planning import plan, plan_or_none
 from app.booking.wishes import Wish
 from app.errors import Invalid, NotFound, Problem, Refused, SlotTaken, WrongState
 from app.events.catalogue import WaitlistOffered
@@ -31,6 +31,7 @@ from app.timekeeper import due, schedule
 TIME_TO_THINK = timedelta(minutes=30)
 MOST_PER_PERSON = 20
 LIVE = ("waiting", "offered")
+LAPSE = "waitlist.lapse"
 
 
 class NotTaken(Problem):
@@ -65,6 +66,7 @@ def join_waitlist(session: Session, wish: Wish, *, person: Person, now: datetime
     )
     session.add(entry)
     session.flush()
+    schedule(session, LAPSE, entry.id, entry.starts_at)
     return entry
 
 
@@ -77,7 +79,7 @@ def leave_waitlist(session: Session, uid: UUID, *, now: datetime) -> WaitlistEnt
         return entry
     if entry.status == "taken":
         raise WrongState(state=entry.status, allowed=list(LIVE))
-    if entry.booking_id is not None:
+    if entry.status == "offered" and entry.booking_id is not None:
         cancel(session, session.get_one(Booking, entry.booking_id), reason="member", now=now)
     entry.status = "cancelled"
     session.flush()
@@ -101,18 +103,30 @@ def promote(session: Session, resource_id: int, *, now: datetime) -> None:
         if entry.starts_at <= now:
             entry.status = "lapsed"
         elif offer_place(session, entry, now=now):
-            schedule(session, PROMOTE, resource_id, now)
+            # Later than what is being called now: the timekeeper removes that by its instant.
+            schedule(session, PROMOTE, resource_id, now + timedelta(microseconds=1))
             return
+
+
+@due(LAPSE)
+def lapse(session: Session, entry_id: int, *, now: datetime) -> None:
+    """The time waited for has come without an offer."""
+    session.execute(
+        update(WaitlistEntry)
+        .where(WaitlistEntry.id == entry_id, WaitlistEntry.status == "waiting", WaitlistEntry.starts_at <= now)
+        .values(status="lapsed")
+        .execution_options(synchronize_session=False)
+    )
 
 
 def offer_place(session: Session, entry: WaitlistEntry, *, now: datetime) -> bool:
     """Hold the place for whoever `entry` belongs to, if it is free and the rules let them; whether it was."""
     person, wish = person_of(session, entry.member_id), _wish(session, entry)
-    if _plan_or_none(session, wish, person=person, now=now) is None:
+    if plan_or_none(session, wish, person=person, now=now) is None:
         return False
     occupying.lock_person(session, entry.member_id)
     session.refresh(entry, with_for_update={"key_share": True})
-    planned = _plan_or_none(session, wish, person=person, now=now)
+    planned = plan_or_none(session, wish, person=person, now=now)
     if entry.status != "waiting" or planned is None:
         return False
     if needs_units_locked(planned):
@@ -154,13 +168,6 @@ def _waiting_for(session: Session, resource_id: int) -> list[WaitlistEntry]:
 def _wish(session: Session, entry: WaitlistEntry) -> Wish:
     resource_uid = session.scalars(select(Resource.uid).where(Resource.id == entry.resource_id)).one()
     return Wish(resource_id=resource_uid, start=entry.starts_at, end=entry.ends_at)
-
-
-def _plan_or_none(session: Session, wish: Wish, *, person: Person, now: datetime) -> Plan | None:
-    try:
-        return plan(session, wish, person=person, now=now)
-    except (Refused, SlotTaken, NotFound):
-        return None
 
 
 def _taken_offer(session: Session, wish: Wish, *, person: Person, now: datetime) -> Offer:
