@@ -17,6 +17,7 @@ from app.booking.changing import (
     find_booking,
     give_back,
     lock_booking,
+    require_not_over,
     require_owner_or_desk,
     require_status,
     resource_uid,
@@ -24,7 +25,6 @@ from app.booking.changing import (
 )
 from app.booking.cover import money_cents
 from app.booking.models import Booking, WaitlistEntry
-from app.errors import WrongState
 from app.events.catalogue import BookingCancelled
 from app.money import round_half_up
 from app.network.people import Person
@@ -47,27 +47,32 @@ def cancel_booking(
         return booking
     check(booking)
     require_status(booking, *OPEN)
-    if now >= booking.ends_at:
-        raise WrongState(state="completed", allowed=list(OPEN))
+    require_not_over(booking, now=now)
     by_owner = booking.member_id == person.member_id
     cancel(session, booking, reason="member" if by_owner else "staff", now=now)
     return booking
 
 
 def fee(booking: Booking, *, now: datetime) -> int:
-    """What cancelling at `now` costs, in cents of the part covered by money: nothing before the space has said yes.
+    """What it costs the member to cancel at `now`, in cents: a part of what is covered by money.
 
-    A booking moved late keeps the fee it would have cost then (`least_fee_percent`), so that moving is no way around.
+    A booking moved late keeps the fee it would have cost then (`least_fee_cents`), so that moving is no way around.
     """
+    by_terms = round_half_up(money_cents(booking.cover) * _fee_percent(booking, now=now), 100)
+    return max(by_terms, booking.terms.get("least_fee_cents", 0))
+
+
+def is_late(booking: Booking, *, now: datetime) -> bool:
+    """Whether the member who cancels at `now` loses the credits drawn: too late by the terms, or moved too late."""
+    return _fee_percent(booking, now=now) > 0 or bool(booking.terms.get("moved_late"))
+
+
+def _fee_percent(booking: Booking, *, now: datetime) -> int:
+    """By the frozen terms; nothing before the space has said yes."""
     if booking.status != "confirmed":
         return 0
-    return round_half_up(money_cents(booking.cover) * fee_percent(booking, now=now), 100)
-
-
-def fee_percent(booking: Booking, *, now: datetime) -> int:
     terms = cancellation.terms_from_json(booking.terms["cancellation"])
-    percent = cancellation.fee_percent(terms, start=booking.starts_at, now=now)
-    return max(percent, booking.terms.get("least_fee_percent", 0))
+    return cancellation.fee_percent(terms, start=booking.starts_at, now=now)
 
 
 def cancel(
@@ -77,7 +82,7 @@ def cancel(
 
     Only a member who cancels too late pays, and then keeps no claim on the credits drawn either.
     """
-    late = reason == "member" and booking.status == "confirmed" and fee_percent(booking, now=now) > 0
+    late = reason == "member" and is_late(booking, now=now)
     booking.fee_cents = fee(booking, now=now) if late else 0
     held = booking.status == "held"
     close(session, booking, status="cancelled", reason=reason, now=now)

@@ -63,6 +63,12 @@ def require_status(booking: Booking, *allowed: str) -> None:
         raise WrongState(state=booking.status, allowed=list(allowed))
 
 
+def require_not_over(booking: Booking, *, now: datetime) -> None:
+    """Raises WrongState once its time is over, whether or not the timekeeper has been there yet."""
+    if now >= booking.ends_at:
+        raise WrongState(state="completed", allowed=list(OPEN))
+
+
 def mark(booking: Booking, *, now: datetime, **values: Any) -> None:
     """Change what people see of a booking: its revision grows, so that feeds and ETags tell."""
     for name, value in values.items():

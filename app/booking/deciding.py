@@ -22,7 +22,7 @@ from app.booking.changing import (
     tell,
 )
 from app.booking.making import due_at
-from app.booking.models import Booking, WaitlistEntry
+from app.booking.models import Booking, BookingRule, WaitlistEntry
 from app.errors import NotFound, Refused
 from app.events.catalogue import (
     BookingAccepted,
@@ -38,6 +38,7 @@ from app.network.roles import FRONT_DESK
 from app.timekeeper import due, schedule
 
 NEXT = "booking.next"
+LIVE = ("held", "pending", "confirmed", "checked_in")  # time still does something to these
 EARLIEST_CHECK_IN = timedelta(minutes=30)
 
 
@@ -47,7 +48,7 @@ def approve_booking(session: Session, uid: UUID, *, person: Person, now: datetim
     if booking.status == "confirmed":
         return booking
     require_status(booking, "pending")
-    _confirm(session, booking, now=now)
+    _settle(session, booking, status="confirmed", now=now)
     tell(session, booking, BookingApproved, now=now)
     return booking
 
@@ -68,7 +69,10 @@ def refuse_booking(session: Session, uid: UUID, *, person: Person, now: datetime
 
 
 def accept_booking(session: Session, uid: UUID, *, person: Person, now: datetime) -> Booking:
-    """Take up a hold before it expires. Repeating it succeeds. Raises NotFound, WrongState, Refused (hold_expired)."""
+    """Take up a hold before it expires; it is confirmed, or pending where the space wants to approve.
+
+    Repeating it succeeds. Raises NotFound, WrongState, Refused (hold_expired).
+    """
     booking = lock_for_change(session, uid)
     if booking.member_id != person.member_id:
         raise NotFound()
@@ -77,7 +81,7 @@ def accept_booking(session: Session, uid: UUID, *, person: Person, now: datetime
     require_status(booking, "held")
     if booking.hold_expires_at is not None and now >= booking.hold_expires_at:
         raise Refused(rule="hold_expired", limit=instant(booking.hold_expires_at))
-    _confirm(session, booking, now=now)
+    _settle(session, booking, status=_after_acceptance(session, booking, person), now=now)
     _entry_is(session, booking, "taken")
     tell(session, booking, BookingAccepted, now=now)
     return booking
@@ -111,13 +115,15 @@ def advance_booking(session: Session, booking_id: int, *, now: datetime) -> None
     if found is None:
         return
     booking = lock_booking(session, found)
+    if booking.status not in LIVE:
+        return
     if now < (at := next_at(booking)):
         schedule(session, NEXT, booking.id, at)
     elif booking.status in ("held", "pending"):
         cancel(session, booking, reason="expired", now=now)
     elif booking.status == "confirmed" and now < booking.ends_at:
         _miss(session, booking, now=now)
-    elif booking.status in ("confirmed", "checked_in"):
+    else:
         missed = booking.status == "confirmed" and booking.terms.get("no_show_after_minutes") is not None
         _miss(session, booking, now=now) if missed else _complete(session, booking, now=now)
 
@@ -141,8 +147,14 @@ def _decided(session: Session, uid: UUID, person: Person) -> Booking:
     return booking
 
 
-def _confirm(session: Session, booking: Booking, *, now: datetime) -> None:
-    mark(booking, now=now, status="confirmed", hold_expires_at=None)
+def _after_acceptance(session: Session, booking: Booking, person: Person) -> str:
+    """What a hold becomes: where the space wants to approve, a request like any other."""
+    approval = session.scalar(select(BookingRule.approval).where(BookingRule.resource_id == booking.resource_id))
+    return "pending" if approval and not person.may(FRONT_DESK, booking.space_id) else "confirmed"
+
+
+def _settle(session: Session, booking: Booking, *, status: str, now: datetime) -> None:
+    mark(booking, now=now, status=status, hold_expires_at=None)
     session.flush()
     schedule(session, NEXT, booking.id, next_at(booking))
 

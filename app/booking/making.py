@@ -124,11 +124,16 @@ def _row(planned: Plan, *, person: Person, now: datetime, status: str) -> dict[s
         "vat_cents": price.vat_cents,
         "vat_permille": price.rate_permille,
         "cover": planned.cover,
-        "terms": planned.terms(),
+        "terms": planned.terms() | _no_show_after(planned, now),
         "now": now,
         "created_at": now,
         "changed_at": now,
     }
+
+
+def _no_show_after(planned: Plan, now: datetime) -> dict[str, Any]:
+    """What staff record once it has begun did happen: nobody waits for the member to come."""
+    return {"no_show_after_minutes": None} if planned.start < now else {}
 
 
 def due_at(row: dict[str, Any]) -> datetime:

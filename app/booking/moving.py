@@ -12,13 +12,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.booking import freed, occupying, rules
-from app.booking.cancelling import fee_percent
+from app.booking.cancelling import fee, is_late
 from app.booking.catalogue.offers import Offer, offer_of
 from app.booking.changing import (
     find_booking,
     give_back,
     lock_booking,
     mark,
+    require_not_over,
     require_owner_or_desk,
     require_status,
     resource_uid,
@@ -27,8 +28,8 @@ from app.booking.changing import (
 from app.booking.deciding import NEXT, next_at
 from app.booking.making import draw_credits
 from app.booking.models import Booking, Resource
-from app.booking.planning import Plan, plan, taken
-from app.booking.wishes import CREDIT, MONEY, SOURCES, Wish
+from app.booking.planning import Plan, check_people, plan, taken
+from app.booking.wishes import SOURCES, Wish
 from app.errors import Invalid
 from app.events.catalogue import BookingEdited, BookingMoved
 from app.events.envelope import instant
@@ -66,6 +67,7 @@ def change_booking(
     require_owner_or_desk(person, booking)
     check(booking)
     require_status(booking, *MOVABLE)
+    require_not_over(booking, now=now)
     if change.moves:
         _move(session, booking, change, person=person, now=now)
     else:
@@ -77,6 +79,9 @@ def _edit(session: Session, booking: Booking, change: Change, *, now: datetime) 
     values = _written(booking, change)
     if not values:
         return
+    if "attendees" in values:
+        resource = session.get_one(Resource, booking.resource_id)
+        check_people(resource.kind, resource.capacity, values["attendees"])
     mark(booking, now=now, **values)
     session.flush()
     tell(session, booking, BookingEdited, now=now, fields=sorted(values))
@@ -108,7 +113,8 @@ def _move(session: Session, booking: Booking, change: Change, *, person: Person,
         raise Invalid.field("resource_id", "stay in the same space; to change spaces, cancel and book there")
     units = _retake(session, booking, planned, owner=owner, now=now)
     left = set(booking.unit_ids)
-    _rewrite(booking, planned, units, _written(booking, change), now=now)
+    kept = _kept_terms(booking, by_owner=booking.member_id == person.member_id, now=now)
+    _rewrite(booking, planned, units, planned.terms() | kept, _written(booking, change), now=now)
     session.flush()
     draw_credits(session, planned, booking.uid, member_id=booking.member_id, draw_no=booking.draw_no, now=now)
     schedule(session, NEXT, booking.id, next_at(booking))
@@ -123,11 +129,10 @@ def _owner(session: Session, booking: Booking, person: Person) -> Person:
 
 
 def _wish(session: Session, booking: Booking, change: Change) -> Wish:
-    """The booking as it shall be. A new start alone keeps the length."""
+    """The booking as it shall be, paid for in the order chosen then. A new start alone keeps the length."""
     start = change.start or booking.starts_at
     end = change.end or start + (booking.ends_at - booking.starts_at)
     extras = session.scalars(select(Resource.uid).where(Resource.id.in_(booking.extras)).order_by(Resource.id))
-    used = {part["source"] for part in booking.cover}
     return Wish(
         resource_id=change.resource_id or UUID(resource_uid(session, booking.resource_id)),
         start=start,
@@ -135,7 +140,7 @@ def _wish(session: Session, booking: Booking, change: Change) -> Wish:
         title=booking.title if change.title is None else change.title,
         attendees=tuple(booking.attendees) if change.attendees is None else change.attendees,
         extras=tuple(extras),
-        cover=SOURCES if CREDIT in used else (MONEY,),
+        cover=tuple(booking.terms.get("sources", SOURCES)),
     )
 
 
@@ -165,13 +170,22 @@ def _choices(planned: Plan, own: list[int]) -> list[list[int]]:
     return [[unit_id] for unit_id in sorted(free, key=lambda unit_id: unit_id not in own)]
 
 
-def _rewrite(booking: Booking, planned: Plan, units: list[int], written: dict[str, Any], *, now: datetime) -> None:
+def _kept_terms(booking: Booking, *, by_owner: bool, now: datetime) -> dict[str, Any]:
+    """What a late move leaves behind: the fee that cancelling would have cost instead. Staff move for free."""
+    if by_owner:
+        return {"least_fee_cents": fee(booking, now=now), "moved_late": is_late(booking, now=now)}
+    return {name: booking.terms[name] for name in ("least_fee_cents", "moved_late") if name in booking.terms}
+
+
+def _rewrite(
+    booking: Booking, planned: Plan, units: list[int], terms: dict[str, Any], written: dict[str, Any], *, now: datetime
+) -> None:
     price = planned.price
-    least = fee_percent(booking, now=now) if booking.status == "confirmed" else 0
     mark(
         booking,
         now=now,
-        status="pending" if planned.status == "pending" else booking.status,
+        # What staff move keeps its status: they moved a request, they did not approve it.
+        status=booking.status if planned.situation.standing.is_staff else planned.status,
         resource_id=planned.offer.resource_id,
         starts_at=planned.start,
         ends_at=planned.end,
@@ -182,7 +196,7 @@ def _rewrite(booking: Booking, planned: Plan, units: list[int], written: dict[st
         vat_cents=price.vat_cents,
         vat_permille=price.rate_permille,
         cover=planned.cover,
-        terms={**planned.terms(), "least_fee_percent": least},
+        terms=terms,
         draw_no=booking.draw_no + 1,
         **written,
     )
