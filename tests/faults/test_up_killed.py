@@ -49,8 +49,8 @@ def test_killed_and_started_again_it_has_every_booking_and_tells_what_was_not_to
             booked = [caller.post("/bookings", wish.body, key=wish.key).json["id"] for wish in wishes[:7]]
             children = everything_of(process)
             process.kill()
+            up(process, port)  # at once, as whoever supervises it would
             until(lambda: not any(child.is_running() for child in children), within=30, describe="no child survives")
-            up(process, port)
             again = caller.persist("POST", "/bookings", wishes[6].body, key=wishes[6].key)
             assert (again.json["id"], again.headers["idempotent-replayed"]) == (booked[6], "true")
             booked.append(caller.persist("POST", "/bookings", wishes[7].body, key=wishes[7].key).json["id"])

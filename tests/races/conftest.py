@@ -1,4 +1,4 @@
-"""One database and one web server of eight workers for all races of a file, since starting them costs seconds."""
+"""One database and one web server of eight workers for all races, since starting them costs seconds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.running import Web, web
 WORKERS = 8
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def race_database(server: str, template: str) -> Iterator[str]:
     name = f"{template}_races"
     with psycopg.connect(server, autocommit=True) as connection:
@@ -26,7 +26,7 @@ def race_database(server: str, template: str) -> Iterator[str]:
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def eight_workers(race_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     """Whatever was raced for, PostgreSQL never had to break a deadlock; its count is exact once all have left."""
     with web(race_database, home=tmp_path_factory.mktemp("races"), workers=WORKERS) as running:
