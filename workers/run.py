@@ -35,7 +35,7 @@ from workers.subscriptions import subscribe
 log = structlog.get_logger(__name__)
 
 ALL, RELAY = "all", "relay"
-# Loops mostly wait for PostgreSQL. With Python's default of 5 ms, each answer would wait that long for a busy neighbour.
+# Loops mostly wait for PostgreSQL. With Python's default of 5 ms, each answer would wait for a busy neighbour.
 SWITCH_S = 0.0005
 FINISH_S = 20.0  # how long a stop waits for what is in hand
 
