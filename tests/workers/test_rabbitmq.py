@@ -55,14 +55,13 @@ def test_a_message_the_broker_refuses_makes_the_batch_unpublished(rabbit_bus: Bu
         f"{rabbit_bus.prefix}.small",
         rabbit_bus.exchange,
         routing_key="booking.made",
-        auto_delete=True,
+        exclusive=True,  # gone with its connection, whatever happens
         queue_arguments={"x-max-length": 1, "x-overflow": "reject-publish"},
     )
     with rabbit_bus.connection("small") as connection:
         small(connection.default_channel).declare()
         with pytest.raises(NotConfirmed, match="refused"):
             publisher.publish([a_message() for _ in range(50)])
-        small(connection.default_channel).delete()
     publisher.publish([a_message()])
     publisher.close()
 
