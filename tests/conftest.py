@@ -1,6 +1,7 @@
 """Real PostgreSQL servers for every test that needs one; a fresh database, cloned from a migrated template, per test.
 
-The embedded server always runs (TEST_EMBEDDED=0 leaves it out); TEST_DATABASE_URLS adds others, separated by spaces.
+The embedded server always runs (TEST_EMBEDDED=0 leaves it out); TEST_DATABASE_URLS adds others, separated by spaces,
+for the folders ON_EVERY_SERVER.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from app.db import TenantSession, make_engine, migrate, sessions
 from app.tenancy import SYSTEM
 
 _numbers = itertools.count(1)
+ON_EVERY_SERVER = ("booking", "events", "network", "workers")
 
 
 def _servers() -> list[str]:
@@ -37,7 +39,15 @@ def _label(server: str) -> str:
     return "embedded" if server == "embedded" else f"server{_servers().index(server)}"
 
 
-@pytest.fixture(scope="session", params=_servers(), ids=_label)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Folders that live by the database are told on every server; for the others one is enough."""
+    if "server" in metafunc.fixturenames:
+        folder = metafunc.definition.path.relative_to(Path(__file__).parent).parts[0]
+        servers = _servers() if folder in ON_EVERY_SERVER else _servers()[:1]
+        metafunc.parametrize("server", servers, indirect=True, scope="session", ids=_label)
+
+
+@pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest) -> Iterator[str]:
     """The address of a server's maintenance database."""
     if request.param != "embedded":
