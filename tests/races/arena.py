@@ -15,7 +15,7 @@ import psycopg
 from sqlalchemy.orm import Session
 
 from app.booking.models import Resource, Unit
-from tests.builders import a_member, a_resource, a_room, a_space, a_token, a_unit
+from tests.builders import a_manager, a_member, a_resource, a_room, a_space, a_token, a_unit
 from tests.races.judge import Place, Stay
 from tests.running import Answer, Caller, Web
 
@@ -71,6 +71,8 @@ class Arena:
 
     web: Web
     database_url: str
+    space: str
+    manager: Caller
     desks: str
     room_a: str
     room_b: str
@@ -149,6 +151,7 @@ def an_arena(session: Session, database_url: str, web: Web, stack: ExitStack, *,
     rooms = [a_room(session, space, unit=wall) for wall in walls]
     both = a_resource(session, space, kind="room", units=walls, takes="all", capacity=16)
     tokens = [a_token(session, a_member(session)) for _ in range(racers)]
+    managers = a_token(session, a_manager(session, space))
     session.commit()
     places = {
         str(pool.uid): _place(pool, pool_units),
@@ -158,6 +161,8 @@ def an_arena(session: Session, database_url: str, web: Web, stack: ExitStack, *,
     arena = Arena(
         web=web,
         database_url=database_url,
+        space=str(space.uid),
+        manager=stack.enter_context(Caller(web.port, managers)).open(),
         desks=str(pool.uid),
         room_a=str(rooms[0].uid),
         room_b=str(rooms[1].uid),

@@ -6,11 +6,14 @@ import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from tests.races.arena import Arena, Request
+import pytest
+
+from tests.races.arena import OUTSIDE, Arena, Request
 from tests.races.judge import Stay, double_bookings, has_room, stays_of
 from tests.races.verdicts import any_time, wanted, wishes
 from tests.running import Answer, Caller
 
+pytestmark = pytest.mark.slow
 ROUNDS = 20
 FEWER = 5
 OWNERS = 16  # of the 50; half of them move, half of them cancel
@@ -115,3 +118,25 @@ def test_of_members_who_follow_each_other_around_each_ends_where_they_were_told(
         after = [stay for stay in arena.stays(day) if stay.start != day]
         assert double_bookings(after) == []
         assert sorted(left_standing(owned, racing, answers), key=str) == sorted(after, key=str)
+
+
+def test_a_space_that_closes_while_members_book_is_empty_and_everybody_knows(arena):
+    """The manager closes the day in the middle of it all; whoever was told "booked" by then is told of the closure."""
+    chance = random.Random(7)
+    for _ in range(FEWER):
+        day = arena.next_day()
+        early = booked_before(arena, wishes(arena, day, any_time, chance, *arena.places)[:OWNERS])
+        late = wishes(arena, day, any_time, chance, *arena.places)[OWNERS:]
+        closure = {"start": day.isoformat(), "end": (day + timedelta(days=1)).isoformat()}
+        close = Request(arena.manager, "POST", f"/spaces/{arena.space}/closures", closure)
+        closed, *answers = arena.race([close, *late])
+        closed = closed if closed.status == 201 else close.send()  # bookings kept coming in: asked again
+        assert closed.status == 201, closed.content
+        assert {stay.booking for stay in arena.stays(day)} == {OUTSIDE}
+        booked = [answer.json["id"] for answer in answers if answer.status == 201]
+        assert all(answer.status == 201 or answer.code == "slot_taken" for answer in answers)
+        displaced = [each["booking"] for each in closed.json["displaced"]]
+        assert sorted(booking["id"] for booking in displaced) == sorted(
+            [*booked, *(one.booking["id"] for one in early)]
+        )
+        assert {(booking["status"], booking["reason"]) for booking in displaced} == {("cancelled", "closure")}

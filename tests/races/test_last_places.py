@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from tests.races.verdicts import (
     any_time,
     around_noon,
@@ -14,6 +16,7 @@ from tests.races.verdicts import (
     wishes,
 )
 
+pytestmark = pytest.mark.slow
 ROUNDS = 20
 FEWER = 5
 
