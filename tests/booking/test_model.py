@@ -74,10 +74,11 @@ def built(house: House) -> World:
     with house.building() as session:
         a, b, beamer = (a_unit(session, house.space) for _ in range(3))
         desks = [a_unit(session, house.space) for _ in range(3)]
+        airing = {"buffer_after_minutes": 60}
         resources = [
             a_room(session, house.space, unit=a, rules={"cancellation": [[24, 0], [0, 100]]}),
-            a_room(session, house.space, unit=b, rules={"buffer_after_minutes": 30}),
-            a_resource(session, house.space, kind="room", units=[a, b], takes="all", capacity=16),
+            a_room(session, house.space, unit=b, rules=airing),
+            a_resource(session, house.space, kind="room", units=[a, b], takes="all", capacity=16, rules=airing),
             a_resource(session, house.space, kind="desk_pool", units=desks, rules={"no_show_after_minutes": 30}),
         ]
         projector = a_resource(session, house.space, kind="equipment", units=[beamer])
@@ -85,8 +86,8 @@ def built(house: House) -> World:
         a_membership(session, members[0], house.space, included=INCLUDED)
     naive = [
         Place("A", "room", (a.id,), late_hours=24),
-        Place("B", "room", (b.id,), airing=30),
-        Place("A+B", "room", (a.id, b.id), takes="all"),
+        Place("B", "room", (b.id,), airing=60),
+        Place("A+B", "room", (a.id, b.id), takes="all", airing=60),
         Place("desks", "desk_pool", tuple(desk.id for desk in desks), grace=30),
     ]
     return World(house, members, resources, naive, projector, beamer.id)
@@ -98,9 +99,9 @@ class Days(RuleBasedStateMachine):
     world: World
 
     @initialize()
-    def a_monday_morning(self) -> None:
+    def a_tuesday_morning(self) -> None:
         self.house = self.world.house
-        self.house.now = at(8, day=0)
+        self.house.now = at(7)
         with self.house.building() as session:
             session.connection().execute(text(CLEAR))
         credit: dict[tuple[int, str], int] = defaultdict(int)
@@ -205,7 +206,16 @@ class Days(RuleBasedStateMachine):
 
     @rule(hours=st.sampled_from([0.5, 1, 2, 24]))
     def time_passes(self, hours: float) -> None:
-        self.house.now += timedelta(hours=hours)
+        self._it_becomes(self.house.now + timedelta(hours=hours))
+
+    @precondition(lambda self: self.made)
+    @rule(which=some)
+    def nobody_has_come_yet(self, which: int) -> None:
+        _, booked = self._one(which)
+        self._it_becomes(max(self.house.now, booked.start + timedelta(minutes=30)))
+
+    def _it_becomes(self, now: datetime) -> None:
+        self.house.now = now
         timekeeper = Timekeeper(self.house.make_session, clock=lambda: self.house.now)
         while timekeeper.run_due():
             pass
