@@ -112,8 +112,7 @@ class Statement:
 
     def run(self, session: Session, parameters: dict[str, Any] | list[dict[str, Any]]) -> Rows:
         """Execute it with one set of parameters, or once for each of several."""
-        connection = session.connection()
-        driver: Any = connection.connection.driver_connection
+        driver = session.info.get("driver") or _driver_of(session)
         rows = Rows(driver, row_factory=namedtuple_row)
         try:
             if isinstance(parameters, dict):
@@ -122,9 +121,22 @@ class Statement:
                 rows.executemany(self.sql, parameters)
         except PsycopgError as error:
             if driver.closed:
-                connection.invalidate(error)
+                session.connection().invalidate(error)
             raise _as_sqlalchemy(self.sql, error, lost=driver.closed) from error
         return rows
+
+
+def _driver_of(session: Session) -> Any:
+    """The driver's connection of the running transaction, remembered until it ends."""
+    driver = session.info["driver"] = session.connection().connection.driver_connection
+    return driver
+
+
+def _forget_driver(session: Session, _ended: Any) -> None:
+    session.info.pop("driver", None)
+
+
+event.listen(TenantSession, "after_transaction_end", _forget_driver)
 
 
 def _as_sqlalchemy(sql: str, error: PsycopgError, *, lost: bool) -> BaseException:

@@ -201,21 +201,24 @@ def _request(body: bytes, token: str, key: str) -> bytes:
     return f"{head}\r\n\r\n".encode() + body
 
 
+def _places(client: int, pools: range) -> Iterator[tuple[int, int, int]]:
+    """Slot, pool and desk, each once. An hour of the day belongs to one client: nobody races here (tests/races do)."""
+    for slot in itertools.count(client, CLIENTS):
+        for pool in pools:
+            yield from ((slot, pool, desk) for desk in range(DESKS))
+
+
 def _product_client(seeded: Seeded, client: int) -> Iterator[bytes]:
-    """Free places in the even pools, each desk hour once, as one of the clients asks for them."""
+    """Places in the even pools."""
     people = itertools.cycle(range(client, PEOPLE, CLIENTS))
-    places = ((slot, pool) for slot in itertools.count() for pool in range(0, POOLS - 2, 2) for _ in range(DESKS))
-    for slot, pool in itertools.islice(places, client, None, CLIENTS):
+    for slot, pool, _ in _places(client, range(0, POOLS - 2, 2)):
         yield _request(*_booking(seeded, pool, slot, next(people)))
 
 
 def _bare_client(seeded: Seeded, client: int) -> Iterator[bytes]:
     """The same in the odd pools, saying which desk."""
     people = itertools.cycle(range(client, PEOPLE, CLIENTS))
-    places = (
-        (slot, pool, desk) for slot in itertools.count() for pool in range(1, POOLS - 2, 2) for desk in range(DESKS)
-    )
-    for slot, pool, desk in itertools.islice(places, client, None, CLIENTS):
+    for slot, pool, desk in _places(client, range(1, POOLS - 2, 2)):
         body, token, key = _booking(seeded, pool, slot, person := next(people))
         units = seeded.pools[pool][1]
         more = {"token": token, "member": seeded.people[person][1], "key": key, "units": units, "unit": units[desk]}

@@ -6,11 +6,10 @@ A hole is free time left unused beside the booking; long free stretches are wort
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A free unit, and the minutes that stay free on each side of the booking, up to its neighbour or closing time."""
 
     unit_id: int

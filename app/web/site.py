@@ -10,8 +10,9 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import structlog
-from flask import Blueprint, Flask, Response, redirect, request, url_for
+from flask import Blueprint, Flask, Request, Response, redirect, request, url_for
 from flask.blueprints import BlueprintSetupState
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as AnyResponse
@@ -31,6 +32,13 @@ blueprint = Blueprint("pages", __name__)
 csrf = CSRFProtect()
 
 
+class FormSessions(SecureCookieSessionInterface):
+    """The cookie that form tokens live in, for pages only: the API has no cookies, and reading none costs least."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        return None if request.path.startswith("/api/") else super().open_session(app, request)
+
+
 class FormExpired(Problem):
     """The form's token is missing, too old, or of another browser's session."""
 
@@ -48,6 +56,7 @@ def _install(state: BlueprintSetupState) -> None:
     app.config["SESSION_COOKIE_NAME"] = "passerelle_form"
     app.config["SESSION_COOKIE_SAMESITE"] = "Lax"
     app.config["SESSION_COOKIE_SECURE"] = app.extensions["passerelle"].config.public_url.startswith("https:")
+    app.session_interface = FormSessions()
     csrf.init_app(app)
     languages.install(app)
     app.jinja_env.globals |= {
