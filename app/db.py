@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
+import structlog
 from psycopg import Cursor
 from psycopg import Error as PsycopgError
 from psycopg.rows import namedtuple_row
@@ -43,6 +44,8 @@ from sqlalchemy.pool import QueuePool
 
 from app import tenancy
 from app.ids import new_id
+
+log = structlog.get_logger(__name__)
 
 Result = TypeVar("Result")
 TRY_AGAIN = {"40P01", "40001"}  # deadlock detected, serialization failure: one retry
@@ -205,6 +208,7 @@ def retrying(work: Callable[[], Result]) -> Result:
     except DBAPIError as error:
         if sqlstate(error) not in TRY_AGAIN:
             raise
+        log.warning("transaction_again", sqlstate=sqlstate(error))
         time.sleep(0.01)
         return work()
 

@@ -25,7 +25,7 @@ from app.embedded import EmbeddedPostgres
 from app.supervisor import StopRequested, Supervisor
 
 HOST = "127.0.0.1"
-PORT_WAIT = 2.0  # seconds: web workers of a killed predecessor notice its death and leave
+PORT_WAIT = 5.0  # seconds: web workers of a killed predecessor notice its death and leave
 
 log = structlog.get_logger(__name__)
 

@@ -130,18 +130,30 @@ def _clear_and_occupy(
     again = _overlapping(session, units, wish)
     if {booking.id for booking in again} - {booking.id for booking in bookings}:
         return None
+    if not _occupied(session, closure, units, again, wish):
+        return None
     closing = _closing(units, wish)
     displaced = [_displaced(session, booking, closing, now=now) for booking in again]
     for each in displaced:
         cancel(session, each.booking, reason="closure", now=now, alternatives=each.alternatives)
+    return displaced
+
+
+def _occupied(
+    session: Session, closure: Closure, units: Sequence[Unit], bookings: list[Booking], wish: ClosureWish
+) -> bool:
+    """Take the units from the bookings; whether nobody slipped in. First of all, because only this may need a new try.
+
+    Raises AlreadyClosed.
+    """
     ids = {unit.id for unit in units}
+    for booking in bookings:
+        occupying.release(session, booking_id=booking.id)
     occupying.cut_airing(session, units=ids, start=wish.start, end=wish.end)
     got = occupying.occupy(session, units=ids, start=wish.start, end=wish.end, kind=wish.kind, closure_id=closure.id)
-    if got == ids:
-        return displaced
-    if _closed_already(session, closure, ids, wish):
+    if got != ids and _closed_already(session, closure, ids, wish):
         raise AlreadyClosed()
-    return None
+    return got == ids
 
 
 def _still_to_come(wish: ClosureWish, *, now: datetime) -> ClosureWish:
