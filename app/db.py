@@ -89,10 +89,9 @@ class Rows(Cursor[Any]):
 
     def one_or_none(self) -> Any:
         """The only row, or None. Raises MultipleResultsFound."""
-        rows = self.fetchmany(2)
-        if len(rows) > 1:
+        if self.rowcount > 1:
             raise MultipleResultsFound("one row was expected")
-        return rows[0] if rows else None
+        return self.fetchone()
 
     def one(self) -> Any:
         """The only row. Raises NoResultFound, MultipleResultsFound."""
