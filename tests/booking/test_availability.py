@@ -374,7 +374,7 @@ def test_the_period_index_answers_however_often_it_is_asked(session: Session) ->
                 asked = f"'[{at(9 + 24 * day)}, {at(11 + 24 * day)})'"
                 for call in (f"free ({asked})", f"several ({asked}, {asked}, {asked}, {asked})"):
                     plan = connection.scalars(text(f"EXPLAIN EXECUTE {call}")).all()
-                    assert any("Index Only Scan using ix_occupancy_period" in line for line in plan), (mode, plan)
+                    assert any("ix_occupancy_period" in line for line in plan), (mode, plan)
 
 
 def test_the_statements_of_those_plans_are_those_that_are_sent(session: Session) -> None:

@@ -37,6 +37,7 @@ def test_without_a_database_everybody_is_told_to_come_back_and_later_it_works_ag
     first, second = town.wishes(2)
     with web(own_server.url(), home=tmp_path) as serving, Caller(serving.port, town.tokens[0]) as caller:
         booked = [caller.post("/bookings", first.body, key=first.key)]
+        until(lambda: len(serving.children()) == 2, within=30, describe="both web processes are there")
         before = processes(serving)
         own_server.stop()
         for _ in range(3):
