@@ -201,6 +201,7 @@ def test_a_second_start_changes_nothing_but_a_password_given_since(
 
     before = counts()
     lines = ensure_demo(Config(home=home, demo_password="chosen-for-a-fair"), demo_url)
+    assert ensure_demo(Config(home=home), demo_url) == lines, "another terminal, without the setting"
     demo.rollback()
     assert counts() == before
     assert "chosen-for-a-fair" in lines[0]
