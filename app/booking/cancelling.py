@@ -23,7 +23,7 @@ from app.booking.changing import (
     resource_uid,
     tell,
 )
-from app.booking.cover import money_cents
+from app.booking.cover import credit_minutes, money_cents
 from app.booking.models import Booking, WaitlistEntry
 from app.events.catalogue import BookingCancelled
 from app.money import round_half_up
@@ -80,10 +80,13 @@ def cancel(
 ) -> None:
     """Free the units of a locked booking, keep the fee or give the cover back, and record it.
 
-    Only a member who cancels too late pays, and then keeps no claim on the credits drawn either.
+    Only a member who cancels too late pays, and then keeps no claim on the credits drawn either: the booking remembers
+    how many minutes that were (`forfeited_minutes` in its terms).
     """
     late = reason == "member" and is_late(booking, now=now)
     booking.fee_cents = fee(booking, now=now) if late else 0
+    if late and (minutes := credit_minutes(booking.cover)):
+        booking.terms = {**booking.terms, "forfeited_minutes": minutes}
     held = booking.status == "held"
     close(session, booking, status="cancelled", reason=reason, now=now)
     returned = [] if late else give_back(session, booking, now=now)

@@ -63,6 +63,8 @@ def describe(booking: Any, names: Names) -> dict[str, Any]:
         "cover": booking.cover,
         "cancellation": booking.terms.get("cancellation", []),
         "fee": money(booking.fee_cents, booking.currency),
+        "least_fee": money(booking.terms.get("least_fee_cents", 0), booking.currency),
+        "forfeited_minutes": booking.terms.get("forfeited_minutes", 0),
         "reason": booking.reason,
         "series_id": str(names.series_uid) if names.series_uid else None,
         "hold_expires_at": instant(booking.hold_expires_at) if booking.hold_expires_at else None,

@@ -158,6 +158,14 @@ class BookingShape(Schema):
     cover = fields.List(fields.Nested(CoverPart), required=True)
     cancellation = fields.List(fields.Nested(CancellationStep), required=True)
     fee = fields.Nested(MoneyShape, required=True)
+    least_fee = fields.Nested(
+        MoneyShape,
+        required=True,
+        metadata={"description": "What its member pays at least for cancelling, because they moved it late; else 0."},
+    )
+    forfeited_minutes = fields.Integer(
+        required=True, metadata={"description": "Credits drawn that a late cancellation did not give back."}
+    )
     reason = fields.String(required=True, allow_none=True)
     series_id = fields.UUID(required=True, allow_none=True)
     hold_expires_at = fields.AwareDateTime(required=True, allow_none=True)

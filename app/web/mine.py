@@ -33,6 +33,7 @@ class Own:
     ahead: bool
     price: dict[str, Any]
     fee: dict[str, Any] | None
+    least_fee: dict[str, Any] | None
 
     @property
     def can_cancel(self) -> bool:
@@ -55,6 +56,7 @@ def own_bookings(visit: Visit) -> list[Own]:
 def _own(booking: Booking, resource: str, space: Space, now: datetime) -> Own:
     zone = ZoneInfo(space.timezone)
     owed = fee(booking, now=now) if booking.status in OPEN else 0
+    least = booking.terms.get("least_fee_cents", 0)
     return Own(
         booking=booking,
         resource=resource,
@@ -64,6 +66,7 @@ def _own(booking: Booking, resource: str, space: Space, now: datetime) -> Own:
         ahead=booking.ends_at > now,
         price={"total": money(booking.gross_cents, booking.currency), "cover": booking.cover},
         fee=money(owed, booking.currency) if owed else None,
+        least_fee=money(least, booking.currency) if least else None,
     )
 
 

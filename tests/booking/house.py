@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.booking import cancelling, closing, deciding, making, moving, quoting, repeating, waiting
+from app.booking import cancelling, closing, deciding, listing, making, moving, quoting, repeating, waiting
 from app.booking.making import Made
 from app.booking.models import Booking, Closure, Occupancy, Resource, WaitlistEntry
 from app.booking.wishes import Wish
@@ -168,6 +168,12 @@ class House:
     def booking(self, made: Made | Booking) -> Booking:
         with self.building() as session:
             return session.scalars(select(Booking).where(Booking.uid == uid_of(made))).one()
+
+    def shown(self, made: Made | Booking, *, to: Member) -> dict[str, Any]:
+        """The booking as the API shows it."""
+        with self.seen_by(to) as (session, person):
+            (described,) = listing.show(session, [self.booking(made)], person=person, now=self.now)
+            return described
 
     def entry(self, entry: WaitlistEntry) -> WaitlistEntry:
         with self.building() as session:

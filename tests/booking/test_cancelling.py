@@ -53,6 +53,17 @@ def test_too_late_keeps_the_credits_and_takes_the_fee_of_what_was_money(house: H
     assert house.cancel(made, by=member).fee_cents == 605  # all of the hour paid in money
     assert house.credit(membership, "room") == 0
     assert house.told(house.booking(made).uid)[-1][2]["returned"] == []
+    assert house.shown(made, to=member)["forfeited_minutes"] == 60
+
+
+def test_credits_given_back_are_not_forfeited(house: House) -> None:
+    room, member = house.room(rules={"cancellation": TERMS}), house.member()
+    with house.building() as session:
+        a_membership(session, member, house.space, included={"room": 60})
+    made = house.book(member, room, at(9, day=4), at(11, day=4))
+    assert made.describe()["forfeited_minutes"] == 0
+    house.cancel(made, by=member)
+    assert house.shown(made, to=member)["forfeited_minutes"] == 0
 
 
 def test_staff_cancel_for_free(house: House) -> None:

@@ -223,3 +223,13 @@ def test_no_show_and_end_follow_the_new_time(house: House) -> None:
     assert house.booking(made).status == "confirmed"
     house.time_passes(at(14) + timedelta(minutes=20))
     assert house.booking(made).status == "no_show"
+
+
+def test_a_booking_moved_late_says_what_cancelling_costs_at_least(house: House) -> None:
+    room, member = house.room(rules={"cancellation": TERMS}), house.member()
+    made = house.book(member, room, at(9), at(11))
+    assert made.describe()["least_fee"] == {"amount_cents": 0, "currency": "EUR"}
+    house.now = at(8)
+    house.move(made, by=member, start=at(9, day=20))
+    assert house.shown(made, to=member)["least_fee"] == {"amount_cents": 1210, "currency": "EUR"}
+    assert house.cancel(made, by=member).fee_cents == 1210

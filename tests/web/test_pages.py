@@ -237,6 +237,19 @@ def test_a_late_cancellation_tells_its_fee_before_it_is_made(
     assert bookings(make_session)[0].fee_cents == 1513
 
 
+def test_a_booking_moved_late_says_what_cancelling_costs_at_least(
+    app: Flask, stage: Stage, make_session: sessionmaker[TenantSession]
+) -> None:
+    terms = {"cancellation": [{"hours_before": 0, "percent": 0}], "least_fee_cents": 1513, "moved_late": True}
+    with transaction(make_session, SYSTEM) as session:
+        later = NOW + timedelta(days=9)
+        a_booking(session, stage.room, stage.member, start=later, end=later + timedelta(hours=1), terms=terms)
+    browser = Browser(app)
+    browser.sign_in()
+    browser.get("/bookings")
+    assert "Moved late: cancelling costs at least €15.13." in browser.page
+
+
 def test_what_the_plan_covers_is_said(app: Flask, stage: Stage, make_session: sessionmaker[TenantSession]) -> None:
     with transaction(make_session, SYSTEM) as session:
         a_membership(session, stage.member, stage.space, included={"desk_pool": 120})
