@@ -19,9 +19,9 @@ import structlog
 
 from app import logs
 from app.child import ChildSpec
-from app.cluster import make_home
 from app.config import BadSetting, Config
 from app.embedded import EmbeddedPostgres
+from app.embedded.cluster import make_home
 from app.supervisor import StopRequested, Supervisor
 
 HOST = "127.0.0.1"

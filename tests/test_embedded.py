@@ -16,11 +16,10 @@ import psutil
 import psycopg
 import pytest
 
-from app import reach
-from app.cluster import NoServer, socket_folder
 from app.config import BadSetting, Config
-from app.embedded import AlreadyRunning, EmbeddedPostgres, ServerFailed, running_url, serving
-from app.postmaster import PidFile
+from app.embedded import AlreadyRunning, EmbeddedPostgres, ServerFailed, reach, running_url, serving
+from app.embedded.cluster import NoServer, socket_folder
+from app.embedded.postmaster import PidFile
 from tests.waiting import until
 
 ROOT = Path(__file__).parent.parent
@@ -73,9 +72,9 @@ def starter(cluster):
 
 
 @pytest.fixture
-def server(cluster):
-    with EmbeddedPostgres(cluster, durable=False) as server:
-        yield server
+def postgres(cluster):
+    with EmbeddedPostgres(cluster, durable=False) as postgres:
+        yield postgres
 
 
 def ask(url, question):
@@ -83,56 +82,56 @@ def ask(url, question):
         return connection.execute(question).fetchone()[0]
 
 
-def test_a_started_server_answers_at_its_url(server):
-    assert server.is_answering() and server.poll() is None
-    assert ask(server.url(), "SELECT current_database()") == "passerelle"
-    assert ask(server.url(), "SHOW server_version").startswith("18.")
+def test_a_started_server_answers_at_its_url(postgres):
+    assert postgres.is_answering() and postgres.poll() is None
+    assert ask(postgres.url(), "SELECT current_database()") == "passerelle"
+    assert ask(postgres.url(), "SHOW server_version").startswith("18.")
 
 
-def test_text_is_utf8_sorted_by_code_point_and_time_is_utc(server):
-    assert ask(server.url(), "SHOW server_encoding") == "UTF8"
-    assert ask(server.url(), "SHOW timezone") == "UTC"
+def test_text_is_utf8_sorted_by_code_point_and_time_is_utc(postgres):
+    assert ask(postgres.url(), "SHOW server_encoding") == "UTF8"
+    assert ask(postgres.url(), "SHOW timezone") == "UTC"
     assert ask(
-        server.url(), "SELECT datlocprovider::text || datlocale FROM pg_database WHERE datname = 'passerelle'"
+        postgres.url(), "SELECT datlocprovider::text || datlocale FROM pg_database WHERE datname = 'passerelle'"
     ) == ("bC.UTF-8")
-    assert ask(server.url(), "SELECT upper('é') || ('Z' < 'a')::text") == "Étrue"
+    assert ask(postgres.url(), "SELECT upper('é') || ('Z' < 'a')::text") == "Étrue"
 
 
-def test_it_listens_on_no_port_and_its_socket_is_in_a_closed_folder(server):
-    assert ask(server.url(), "SHOW listen_addresses") == ""
-    process = PidFile.living_server(server.data)
+def test_it_listens_on_no_port_and_its_socket_is_in_a_closed_folder(postgres):
+    assert ask(postgres.url(), "SHOW listen_addresses") == ""
+    process = PidFile.living_server(postgres.data)
     assert not [c for c in process.net_connections("inet") if c.status == psutil.CONN_LISTEN]
-    folder = PidFile.read(server.data).socket_folder
+    folder = PidFile.read(postgres.data).socket_folder
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert folder.stat().st_uid == process.uids().real != 0
 
 
-def test_what_was_sent_never_reaches_the_log(server):
-    with psycopg.connect(server.url(), autocommit=True) as connection:
+def test_what_was_sent_never_reaches_the_log(postgres):
+    with psycopg.connect(postgres.url(), autocommit=True) as connection:
         connection.execute("CREATE TEMP TABLE person (email text UNIQUE)")
         connection.execute("INSERT INTO person VALUES (%s)", ["ada@example.org"])
         with pytest.raises(psycopg.errors.UniqueViolation):
             connection.execute("INSERT INTO person VALUES ('ada@example.org')")
     log = until(
-        lambda: (text := server.log_file.read_text()) and "person_email_key" in text and text, describe="logged"
+        lambda: (text := postgres.log_file.read_text()) and "person_email_key" in text and text, describe="logged"
     )
     assert "ada@example.org" not in log
 
 
-def test_the_product_syncs_every_commit_and_tests_do_not(cluster, server):
-    assert ask(server.url(), "SHOW fsync") == "off"
+def test_the_product_syncs_every_commit_and_tests_do_not(cluster, postgres):
+    assert ask(postgres.url(), "SHOW fsync") == "off"
     durable = EmbeddedPostgres(cluster).spec().argv
     assert not [option for option in durable if option.startswith(("--fsync", "--synchronous", "--full_page"))]
 
 
 def test_it_stops_at_once_also_with_open_sessions_and_starts_where_it_was(cluster):
-    with EmbeddedPostgres(cluster, durable=False) as server:
-        connection = psycopg.connect(server.url(), autocommit=True)
+    with EmbeddedPostgres(cluster, durable=False) as postgres:
+        connection = psycopg.connect(postgres.url(), autocommit=True)
         connection.execute("DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT 42 AS answer")
     connection.close()
-    assert running_url(cluster) is None and PidFile.living_server(server.data) is None
-    with EmbeddedPostgres(cluster, durable=False) as server:
-        assert ask(server.url(), "SELECT answer FROM kept") == 42
+    assert running_url(cluster) is None and PidFile.living_server(postgres.data) is None
+    with EmbeddedPostgres(cluster, durable=False) as postgres:
+        assert ask(postgres.url(), "SELECT answer FROM kept") == 42
 
 
 def test_every_other_command_finds_the_running_server(cluster, starter):
@@ -166,22 +165,22 @@ def test_a_second_start_says_who_has_the_folder_and_leaves_it_alone(cluster, sta
 
 
 def test_a_killed_server_recovers_with_everything_committed(cluster):
-    with EmbeddedPostgres(cluster) as server:  # durable, as in the product
-        with psycopg.connect(server.url(), autocommit=True) as connection:
+    with EmbeddedPostgres(cluster) as postgres:  # durable, as in the product
+        with psycopg.connect(postgres.url(), autocommit=True) as connection:
             connection.execute("CREATE TABLE IF NOT EXISTS survivor (n int)")
             connection.execute("INSERT INTO survivor VALUES (7)")
-            os.kill(PidFile.read(server.data).pid, signal.SIGKILL)
-        until(lambda: server.poll() is not None, describe="the kill is noticed")
+            os.kill(PidFile.read(postgres.data).pid, signal.SIGKILL)
+        until(lambda: postgres.poll() is not None, describe="the kill is noticed")
         assert running_url(cluster) is None, "its pid file is still there, and stale"
-        server.start()
-        assert ask(server.url(), "SELECT max(n) FROM survivor") == 7
+        postgres.start()
+        assert ask(postgres.url(), "SELECT max(n) FROM survivor") == 7
 
 
 def test_the_server_does_not_survive_the_kill_of_its_starter(cluster, starter):
     starter().kill()
     until(lambda: PidFile.living_server(cluster / "postgres") is None, within=20, describe="a clean shutdown by itself")
-    with EmbeddedPostgres(cluster, durable=False) as server:
-        assert ask(server.url(), "SELECT 1") == 1
+    with EmbeddedPostgres(cluster, durable=False) as postgres:
+        assert ask(postgres.url(), "SELECT 1") == 1
 
 
 def test_an_orphan_is_ended_by_the_next_start(cluster, starter):
@@ -191,43 +190,43 @@ def test_an_orphan_is_ended_by_the_next_start(cluster, starter):
     process.kill()
     process.wait()
     orphan.resume()
-    with EmbeddedPostgres(cluster, durable=False) as server:
-        assert PidFile.living_server(server.data).pid != orphan.pid
-        assert server.is_answering()
+    with EmbeddedPostgres(cluster, durable=False) as postgres:
+        assert PidFile.living_server(postgres.data).pid != orphan.pid
+        assert postgres.is_answering()
 
 
 @pytest.mark.parametrize("stranger", ["this very process", "nobody"])
 def test_a_left_over_pid_file_blocks_nothing(cluster, stranger):
-    with EmbeddedPostgres(cluster, durable=False) as server:
-        lines = (server.data / "postmaster.pid").read_text().splitlines(keepends=True)
+    with EmbeddedPostgres(cluster, durable=False) as postgres:
+        lines = (postgres.data / "postmaster.pid").read_text().splitlines(keepends=True)
     number = os.getpid() if stranger == "this very process" else 4_194_303
-    (server.data / "postmaster.pid").write_text("".join([f"{number}\n", *lines[1:]]))
+    (postgres.data / "postmaster.pid").write_text("".join([f"{number}\n", *lines[1:]]))
     assert running_url(cluster) is None
-    with EmbeddedPostgres(cluster, durable=False) as server:
-        assert server.is_answering()
+    with EmbeddedPostgres(cluster, durable=False) as postgres:
+        assert postgres.is_answering()
 
 
 def test_an_interrupted_first_start_leaves_nothing_half_made(place):
     (place / "postgres.new").mkdir()
     (place / "postgres.new" / "PG_VERSION").write_text("18\n")
-    with EmbeddedPostgres(place, durable=False) as server:
-        assert ask(server.url(), "SELECT 1") == 1
+    with EmbeddedPostgres(place, durable=False) as postgres:
+        assert ask(postgres.url(), "SELECT 1") == 1
     assert not (place / "postgres.new").exists()
 
 
 def test_a_dropped_database_is_made_again(cluster):
     with (
-        EmbeddedPostgres(cluster, durable=False) as server,
-        psycopg.connect(server.url("postgres"), autocommit=True) as connection,
+        EmbeddedPostgres(cluster, durable=False) as postgres,
+        psycopg.connect(postgres.url("postgres"), autocommit=True) as connection,
     ):
         connection.execute("DROP DATABASE passerelle")
-    with EmbeddedPostgres(cluster, durable=False) as server:
-        assert ask(server.url(), "SELECT current_database()") == "passerelle"
+    with EmbeddedPostgres(cluster, durable=False) as postgres:
+        assert ask(postgres.url(), "SELECT current_database()") == "passerelle"
 
 
 def test_a_broken_folder_is_an_error_with_the_servers_own_words(cluster, place):
-    with EmbeddedPostgres(cluster, durable=False) as server:
-        config = server.data / "postgresql.conf"
+    with EmbeddedPostgres(cluster, durable=False) as postgres:
+        config = postgres.data / "postgresql.conf"
     kept = config.read_text()
     config.write_text(kept + "no_such_setting = 1\n")
     try:
@@ -240,10 +239,10 @@ def test_a_broken_folder_is_an_error_with_the_servers_own_words(cluster, place):
 def test_a_folder_of_another_version_is_refused_with_the_remedy(place):
     (place / "postgres").mkdir()
     (place / "postgres" / "PG_VERSION").write_text("16\n")
-    server = EmbeddedPostgres(place)
+    postgres = EmbeddedPostgres(place)
     with pytest.raises(BadSetting, match="dump it"):
-        server.ensure_initialised()
-    server.release()
+        postgres.ensure_initialised()
+    postgres.release()
 
 
 def test_a_home_that_cannot_be_made_is_refused_by_name(place):
@@ -260,8 +259,8 @@ def test_without_the_wheel_the_error_says_what_to_do(monkeypatch, place):
 
 def test_a_long_path_puts_the_socket_into_a_short_one(place):
     home = place / ("far" * 30) / ("away" * 20)
-    with EmbeddedPostgres(home, durable=False) as server:
-        folder = PidFile.read(server.data).socket_folder
+    with EmbeddedPostgres(home, durable=False) as postgres:
+        folder = PidFile.read(postgres.data).socket_folder
         assert folder == socket_folder(home) and len(str(folder)) < 40
         assert ask(running_url(home), "SELECT 1") == 1
     assert not folder.exists()
@@ -282,9 +281,9 @@ def test_a_socket_folder_put_there_by_somebody_else_is_refused(place):
 def test_root_opens_closed_folders_for_the_servers_account_alone(place):
     closed = place / "closed"
     closed.mkdir(mode=0o700)
-    with EmbeddedPostgres(closed / "home", durable=False) as server:
-        account = reach.server_account(server.data)
-        assert ask(server.url(), "SELECT 1") == 1
+    with EmbeddedPostgres(closed / "home", durable=False) as postgres:
+        account = reach.server_account(postgres.data)
+        assert ask(postgres.url(), "SELECT 1") == 1
         assert reach.can_use(closed, account)
         assert not closed.stat().st_mode & stat.S_IRWXO, "others gain nothing"
         listing = subprocess.run(

@@ -31,7 +31,7 @@ RAW = {
     "app.network.accounts": "one row by its e-mail address, to sign in or up",
     "app.network.audit": "of one space, after require(MANAGE)",
     "app.network.people": "one row by the hash of its secret; and a member a role may act for",
-    "app.embedded": "creates the database; no session, no person",
+    "app.embedded.server": "creates the database; no session, no person",
     "app.events.operations": "an operator's commands",
     "app.events.outbox": "inserts events",
     "app.booking.situation": "by the person and the resource handed in",

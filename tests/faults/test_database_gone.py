@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from app.embedded import EmbeddedPostgres
-from app.postmaster import PidFile
+from app.embedded.postmaster import PidFile
 from tests.faults.town import Customers, a_town
 from tests.running import Answer, Caller, Web, web
 from tests.waiting import until

@@ -25,9 +25,10 @@ from urllib.parse import quote
 import psutil
 import structlog
 
-from app import reach
 from app.child import ChildSpec, ended, send_all, spawn
-from app.cluster import (
+from app.config import Config
+from app.embedded import reach
+from app.embedded.cluster import (
     SUPERUSER,
     AlreadyRunning,
     ServerFailed,
@@ -40,8 +41,7 @@ from app.cluster import (
     socket_folder,
     take_lock,
 )
-from app.config import Config
-from app.postmaster import CLEAN_ENV, PidFile, command_line
+from app.embedded.postmaster import CLEAN_ENV, PidFile, command_line
 
 DATABASE = "passerelle"
 LOG_KEPT = 5_000_000  # bytes of postgres.log before it becomes postgres.log.1

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from app.child import ChildSpec, spawn
 from app.config import BadSetting
+from app.embedded.postmaster import CLEAN_ENV
 from app.errors import Problem
-from app.postmaster import CLEAN_ENV
 
 MAJOR = "18"
 SUPERUSER = "postgres"
