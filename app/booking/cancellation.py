@@ -39,7 +39,7 @@ class Terms:
             (all(0 <= percent <= 100 for percent in percents), "percent must be 0 to 100"),
         ):
             if not holds:
-                raise Invalid.field("cancellation_terms", remedy)
+                raise Invalid.field("cancellation", remedy)
 
 
 ALWAYS_FREE = Terms((Step(0, 0),))
@@ -68,9 +68,9 @@ def terms_to_json(terms: Terms) -> list[dict[str, int]]:
 
 
 def terms_from_json(data: object) -> Terms:
-    """The terms read back, or from outside. Raises Invalid on `cancellation_terms` with the remedy."""
+    """The terms read back, or from outside. Raises Invalid on `cancellation` with the remedy."""
     if not isinstance(data, list):
-        raise Invalid.field("cancellation_terms", _SHAPE)
+        raise Invalid.field("cancellation", _SHAPE)
     return Terms(tuple(_step_from_json(item) for item in data))
 
 
@@ -81,8 +81,8 @@ def _step_from_json(item: Any) -> Step:
         or set(item) != {"hours_before", "percent"}
         or any(type(value) is not int for value in item.values())
     ):
-        raise Invalid.field("cancellation_terms", _SHAPE)
+        raise Invalid.field("cancellation", _SHAPE)
     # A million hours is over a century: beyond it a timedelta overflows sooner or later.
     if not 0 <= item["hours_before"] <= 1_000_000:
-        raise Invalid.field("cancellation_terms", "hours_before must be 0 to 1000000")
+        raise Invalid.field("cancellation", "hours_before must be 0 to 1000000")
     return Step(item["hours_before"], item["percent"])

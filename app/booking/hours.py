@@ -36,8 +36,8 @@ class Opening:
 
     def __post_init__(self) -> None:
         if not 0 <= self.weekday <= 6:
-            raise Invalid.field("openings.weekday", "must be 0 (Monday) to 6 (Sunday)")
-        _check_order(self.opens, self.closes, "openings.closes")
+            raise Invalid.field("weekday", "must be 0 (Monday) to 6 (Sunday)")
+        _check_order(self.opens, self.closes, "closes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,9 @@ class HoursException:
 
     def __post_init__(self) -> None:
         if (self.opens is None) != (self.closes is None):
-            raise Invalid.field("exceptions.closes", "give both times, or neither to close all day")
+            raise Invalid.field("closes", "give both times, or neither to close all day")
         if self.opens is not None and self.closes is not None:
-            _check_order(self.opens, self.closes, "exceptions.closes")
+            _check_order(self.opens, self.closes, "closes")
 
 
 @dataclass(frozen=True, slots=True)

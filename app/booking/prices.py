@@ -48,9 +48,9 @@ class Tariff:
 
     def __post_init__(self) -> None:
         if self.audience not in AUDIENCES:
-            raise Invalid.field("tariff.audience", f"must be one of {', '.join(AUDIENCES)}")
+            raise Invalid.field("audience", f"must be one of {', '.join(AUDIENCES)}")
         if not self.hour_tiers and self.half_day_cents is None and self.day_cents is None:
-            raise Invalid.field("tariff.hour_tiers", "give an hourly, half-day or day price; free is 0 an hour")
+            raise Invalid.field("hour_tiers", "give an hourly, half-day or day price; free is 0 an hour")
         _check_tiers(self.hour_tiers)
         _check_amounts(self)
 
@@ -146,15 +146,21 @@ def _check_tiers(tiers: tuple[Tier, ...]) -> None:
     bounded = [limit for limit in limits if limit is not None]
     ascending = all(a < b for a, b in zip([0, *bounded], bounded, strict=False))
     if tiers and (tiers[-1][0] is not None or len(bounded) != len(limits) or not ascending):
-        raise Invalid.field("tariff.hour_tiers", "limits must rise, and only the last tier has none")
+        raise Invalid.field("hour_tiers", "limits must rise, and only the last tier has none")
 
 
 def _check_amounts(tariff: Tariff) -> None:
     ceilings = [cents for cents in (tariff.day_cents, tariff.cap_cents) if cents is not None]
-    amounts = [cents for _, cents in tariff.hour_tiers] + [tariff.half_day_cents or 0, *ceilings]
-    if min(amounts) < 0:
-        raise Invalid.field("tariff", "prices must not be negative")
+    amounts = {
+        "hour_tiers": min((cents for _, cents in tariff.hour_tiers), default=0),
+        "half_day_cents": tariff.half_day_cents or 0,
+        "day_cents": tariff.day_cents or 0,
+        "cap_cents": tariff.cap_cents or 0,
+    }
+    for name, cents in amounts.items():
+        if cents < 0:
+            raise Invalid.field(name, "prices must not be negative")
     if tariff.minimum_cents < 0 or any(tariff.minimum_cents > ceiling for ceiling in ceilings):
-        raise Invalid.field("tariff.minimum_cents", "must not be negative, nor above the day price or the cap")
+        raise Invalid.field("minimum_cents", "must not be negative, nor above the day price or the cap")
     if tariff.half_day_minutes < 1 or tariff.day_minutes < 1:
-        raise Invalid.field("tariff.half_day_minutes", "a half-day and a day last at least one minute")
+        raise Invalid.field("half_day_minutes", "a half-day and a day last at least one minute")

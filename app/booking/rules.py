@@ -40,11 +40,11 @@ class Rules:
 
     def __post_init__(self) -> None:
         if self.audience not in AUDIENCES:
-            raise Invalid.field("rules.audience", f"must be one of {', '.join(AUDIENCES)}")
+            raise Invalid.field("audience", f"must be one of {', '.join(AUDIENCES)}")
         if self.step_minutes < 1:
-            raise Invalid.field("rules.step_minutes", "must be at least one minute")
+            raise Invalid.field("step_minutes", "must be at least one minute")
         if not 0 < self.min_minutes <= self.max_minutes:
-            raise Invalid.field("rules.min_minutes", "must be above zero and not above max_minutes")
+            raise Invalid.field("min_minutes", "must be above zero and not above max_minutes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, time
 from itertools import pairwise
 from typing import Any
@@ -22,8 +23,7 @@ def set_opening_hours(
     session: Session, space: Space, *, openings: list[dict[str, Any]], closed_on_holidays: bool
 ) -> None:
     """Replace the weekly hours. Raises Invalid for rows of one weekday that overlap, or end before they begin."""
-    for row in openings:
-        Opening(**row)  # judges the times
+    _check_each(openings, lambda row: Opening(**row))
     for weekday in range(7):
         _check_apart([row for row in openings if row["weekday"] == weekday], "openings")
     session.execute(delete(OpeningHours).where(OpeningHours.space_id == space.id))
@@ -33,8 +33,7 @@ def set_opening_hours(
 
 def set_exception(session: Session, space: Space, *, day: date, openings: Rows, reason: str) -> None:
     """Other hours on one day, instead of any exception it had; without openings the space is closed that day."""
-    for row in openings:
-        SpecialHours(day, **row)  # judges the times
+    _check_each(openings, lambda row: SpecialHours(day, **row))
     _check_apart(openings, "openings")
     session.execute(_of_day(space, day))
     rows: list[dict[str, time | None]] = [{**row} for row in openings] or [{"opens": None, "closes": None}]
@@ -50,6 +49,16 @@ def remove_exception(session: Session, space: Space, *, day: date) -> None:
 
 def _of_day(space: Space, day: date) -> Any:
     return delete(HoursException).where(HoursException.space_id == space.id, HoursException.day == day)
+
+
+def _check_each(rows: list[Any], judge: Callable[[Any], object]) -> None:
+    """Raises Invalid on the field of the row that `judge` refuses, e.g. `openings.2.closes`."""
+    for position, row in enumerate(rows):
+        try:
+            judge(row)
+        except Invalid as wrong:
+            ((name, message),) = ((error["field"], error["message"]) for error in wrong.facts["errors"])
+            raise Invalid.field(f"openings.{position}.{name}", message) from None
 
 
 def _check_apart(rows: list[Any], field: str) -> None:
