@@ -146,7 +146,7 @@ def operation(
 
 def _arguments(described: Operation, path_values: dict[str, Any]) -> dict[str, Any]:
     """What the view is called with. An id that is no UUID is unknown, like any other unknown id."""
-    arguments: dict[str, Any] = {name: _public_id(name, value) for name, value in path_values.items()}
+    arguments: dict[str, Any] = {name: _path_value(name, value) for name, value in path_values.items()}
     if described.query is not None:
         arguments["query"] = load(described.query, _query_values())
     if described.body is not None:
@@ -156,12 +156,12 @@ def _arguments(described: Operation, path_values: dict[str, Any]) -> dict[str, A
     return arguments
 
 
-def _public_id(name: str, value: str) -> UUID | str:
-    if not name.endswith("_id"):
-        return value
-    if not _CANONICAL_ID.fullmatch(value):
+def _path_value(name: str, value: str) -> UUID | str:
+    """Nothing is called by a text that cannot be printed, and no database keeps NUL."""
+    is_id = name.endswith("_id")
+    if not (_CANONICAL_ID.fullmatch(value) if is_id else value.isprintable()):
         raise NotFound()
-    return UUID(value)
+    return UUID(value) if is_id else value
 
 
 def _query_values() -> dict[str, str]:

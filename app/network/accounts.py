@@ -84,7 +84,9 @@ def authenticate(session: Session, *, email: str, password: str) -> int:
 
     Raises BadCredentials.
     """
-    row = session.execute(_BY_EMAIL, {"email": normalised_email(email)}).one_or_none()
+    address = normalised_email(email)
+    known = address if address.isprintable() else ""  # nobody signs up with another, and no database keeps NUL
+    row = session.execute(_BY_EMAIL, {"email": known}).one_or_none()
     if not passwords.verify(row.password_hash if row else None, password) or row is None:
         raise BadCredentials()
     if passwords.outdated(row.password_hash):

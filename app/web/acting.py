@@ -99,7 +99,8 @@ def cancel(booking_id: UUID) -> AnyResponse:
 @blueprint.post("/feeds")
 def open_calendar() -> Response:
     """A new calendar address, shown this once."""
-    name = " ".join(request.form.get("name", "").split())[:LONGEST_NAME] or "Passerelle"
+    typed = " ".join(request.form.get("name", "").split())
+    name = "".join(filter(str.isprintable, typed))[:LONGEST_NAME] or "Passerelle"
 
     def open_own(visit: Visit) -> str:
         _, secret = open_feed(

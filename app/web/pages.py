@@ -10,6 +10,7 @@ from flask import Response, request
 from app.booking.finding.directory import listing_of
 from app.booking.finding.places import parse_point
 from app.booking.finding.spaces import FoundSpace, SpaceSearch, find_spaces
+from app.errors import NotFound
 from app.http.paging import Page
 from app.network.models import Network
 from app.web import acting, signing
@@ -42,5 +43,7 @@ def _grouped(found: Iterable[FoundSpace], *, by_distance: bool) -> list[tuple[Ne
 @blueprint.get("/spaces/<slug>")
 def space(slug: str) -> Response:
     """A space's day, and what the form asks about: its price, or why not and what instead."""
+    if not slug.isprintable():  # no database keeps NUL
+        raise NotFound()
     person, view = visiting(lambda visit: (visit.person, asked(visit, listing_of(visit.session, slug), request.args)))
     return page("space.html", person, view=view)

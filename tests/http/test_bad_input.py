@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.errors import Invalid
+from app.http.openapi import path_parameters
 from app.http.paging import write_cursor
 from app.http.schemas import load
 from tests.conftest import Clock
@@ -204,6 +205,28 @@ def _admitted(described: Operation, body: dict[str, Any]) -> bool:
     except Invalid:
         return False
     return True
+
+
+UNPRINTABLE = ("%00", "ath%00", "%07", "a%0Ab", "%E2%80%AE", "%7F")
+
+
+def test_a_text_in_a_path_that_cannot_be_kept_leads_nowhere(app: Flask, session: Session, place: Place) -> None:
+    before = fingerprint(session)
+    wrong: Wrong = {}
+    tried = 0
+    for described in ALL:
+        for name in path_parameters(described):
+            for text in UNPRINTABLE:
+                path = place.path(described, **{name: text})
+                query = QUERIES.get(described.name)
+                body = place.body(described)
+                answer = Client(app, place.token).call(described.method, path, query=query, json=body, etag="*")
+                tried += not name.endswith("_id")
+                if not is_problem(answer, 404):
+                    wrong[f"{described.name}: {name} = {text}"] = told(answer)
+    assert wrong == {}
+    assert tried >= 4 * len(UNPRINTABLE)
+    assert fingerprint(session) == before
 
 
 def test_a_spoilt_query_is_named_and_breaks_nothing(app: Flask, session: Session, place: Place) -> None:
