@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import re
 
 from flask import Response, flash, redirect, request, url_for
 from flask import session as form_session
@@ -16,6 +16,9 @@ from app.network.models import ApiToken
 from app.web import wording
 from app.web.site import ZONE, blueprint
 from app.web.visits import SESSION_COOKIE, SESSION_LASTS, Visit, keep, page, visiting
+
+# One slash: a second one would begin the name of a host, and to browsers a backslash is a slash.
+_OWN_PATH = re.compile(r"/(?:[^/\\][^\\]*)?")
 
 
 @blueprint.get("/sign-in")
@@ -73,8 +76,4 @@ def sign_out() -> AnyResponse:
 
 def _safe(address: str | None) -> str:
     """A path of this site, or the first page: never another site, however it is written."""
-    if not address or not address.isprintable() or "\\" in address:
-        return "/"
-    parts = urlsplit(address)
-    own = address.startswith("/") and not parts.scheme and not parts.netloc
-    return address if own else "/"
+    return address if address and address.isprintable() and _OWN_PATH.fullmatch(address) else "/"

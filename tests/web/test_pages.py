@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 from flask import Flask
@@ -352,9 +353,41 @@ def test_cookies_are_secure_where_the_site_is_reached_over_https(
     app.extensions["passerelle"].engine.dispose()
 
 
-@pytest.mark.parametrize("next_page", ["//evil.example", "https://evil.example/", "/\\evil.example", "\\\\evil", "x"])
+@pytest.mark.parametrize("slug", ["%00", "la-place%00", "%0A", "%E2%80%AE"])
+def test_an_address_nobody_could_have_typed_leads_nowhere(app: Flask, stage: Stage, slug: str) -> None:
+    assert Browser(app).get(f"/spaces/{slug}").status_code == 404
+
+
+def test_what_no_database_keeps_breaks_no_form(app: Flask, stage: Stage) -> None:
+    browser = Browser(app)
+    browser.get("/sign-in")
+    assert browser.submit("/sign-in", email="ann\0@example.org", password="x").status_code == 422
+    browser.sign_in()
+    browser.get("/bookings")
+    assert browser.submit("/feeds", name="Pho\0ne\u202e").status_code == 200
+    assert "Phone" in browser.get("/bookings").get_data(as_text=True)
+    assert browser.get("/", q="\0").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "next_page",
+    [
+        "//evil.example", "https://evil.example/", "/\\evil.example", "\\\\evil", "x", "///evil.example/x",
+        "////evil.example/x", "/////evil.example", "//\\evil.example", "/\t/evil.example", "\t//evil.example",
+        " //evil.example", "/\n/evil.example", "https:evil.example", "javascript:alert(1)", "/%09//evil\u2028",
+    ],
+)  # fmt: skip
 def test_after_signing_in_nobody_is_sent_to_another_site(app: Flask, stage: Stage, next_page: str) -> None:
     assert Browser(app).sign_in(next=next_page).location == "/"
+
+
+@pytest.mark.parametrize(
+    "next_page", ["/%2F/evil.example", "/%2f%2fevil", "/%5Cevil", "/.//evil", "/..//evil", "/x//y"]
+)
+def test_what_is_encoded_in_the_way_back_stays_on_this_site(app: Flask, stage: Stage, next_page: str) -> None:
+    location = str(Browser(app).sign_in(next=next_page).location)
+    assert location.startswith("/") and location[1] not in "/\\"
+    assert urlsplit(urljoin("http://localhost/sign-in", location)).netloc == "localhost"
 
 
 def test_a_wrong_password_is_said_and_guessing_is_slowed_down(app: Flask, stage: Stage) -> None:
