@@ -124,16 +124,25 @@ def _row(planned: Plan, *, person: Person, now: datetime, status: str) -> dict[s
         "vat_cents": price.vat_cents,
         "vat_permille": price.rate_permille,
         "cover": planned.cover,
-        "terms": planned.terms() | _no_show_after(planned, now),
+        "terms": planned.terms() | no_show_after(planned, now=now),
         "now": now,
         "created_at": now,
         "changed_at": now,
     }
 
 
-def _no_show_after(planned: Plan, now: datetime) -> dict[str, Any]:
-    """What staff record once it has begun did happen: nobody waits for the member to come."""
-    return {"no_show_after_minutes": None} if planned.start < now else {}
+def no_show_after(planned: Plan, *, now: datetime) -> dict[str, Any]:
+    """The term for a booking that has begun already, else nothing.
+
+    What staff record did happen: nobody waits for the member to come. Who books the running step has their grace from
+    `now`, not from a start that lies before it.
+    """
+    grace = planned.offer.rules.no_show_after_minutes
+    if planned.start >= now or grace is None:
+        return {}
+    if planned.situation.standing.is_staff:
+        return {"no_show_after_minutes": None}
+    return {"no_show_after_minutes": grace - (planned.start - now) // timedelta(minutes=1)}
 
 
 def due_at(row: dict[str, Any]) -> datetime:

@@ -26,7 +26,7 @@ from app.booking.changing import (
     tell,
 )
 from app.booking.deciding import NEXT, next_at
-from app.booking.making import draw_credits
+from app.booking.making import draw_credits, no_show_after
 from app.booking.models import Booking, Resource
 from app.booking.planning import Plan, check_people, plan, taken
 from app.booking.wishes import SOURCES, Wish
@@ -114,7 +114,14 @@ def _move(session: Session, booking: Booking, change: Change, *, person: Person,
     units = _retake(session, booking, planned, owner=owner, now=now)
     left = set(booking.unit_ids)
     kept = _kept_terms(booking, by_owner=booking.member_id == person.member_id, now=now)
-    _rewrite(booking, planned, units, planned.terms() | kept, _written(booking, change), now=now)
+    _rewrite(
+        booking,
+        planned,
+        units,
+        planned.terms() | no_show_after(planned, now=now) | kept,
+        _written(booking, change),
+        now=now,
+    )
     session.flush()
     draw_credits(session, planned, booking.uid, member_id=booking.member_id, draw_no=booking.draw_no, now=now)
     schedule(session, NEXT, booking.id, next_at(booking))

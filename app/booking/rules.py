@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from app.booking.hours import WeeklyHours
-from app.booking.localtime import local_day
+from app.booking.localtime import clock_instants, local_day
 from app.errors import Invalid, Refused
 
 AUDIENCES = ("anyone", "network", "members", "staff")
@@ -22,7 +22,10 @@ STAFF_MAY_LOOK_BACK = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The booking rules of a resource, in minutes and days. None: no such limit."""
+    """The booking rules of a resource, in minutes and days. None: no such limit.
+
+    A start counts as past once the step it is in is over; with `approval`, as soon as it has come.
+    """
 
     lead_minutes: int = 0
     horizon_days: int
@@ -137,7 +140,19 @@ _ADMITS: dict[str, Callable[[Standing], bool]] = {
 
 
 def _earliest(case: Case) -> datetime:
-    return case.now - STAFF_MAY_LOOK_BACK if case.standing.is_staff else case.now
+    """Who walks in sits down at once: the step that runs may still be booked, unless somebody has to say yes first."""
+    if case.standing.is_staff:
+        return case.now - STAFF_MAY_LOOK_BACK
+    return case.now if case.rules.approval else _start_of_running_step(case)
+
+
+def _start_of_running_step(case: Case) -> datetime:
+    """The latest `local midnight + n * step` that is not after `now`, counted on the wall."""
+    wall = case.now.astimezone(case.hours.zone).replace(tzinfo=None)
+    since_midnight = wall - wall.replace(hour=0, minute=0, second=0, microsecond=0)
+    step = timedelta(minutes=case.rules.step_minutes)
+    first, last = clock_instants(wall - since_midnight % step, case.hours.zone)
+    return last if last <= case.now else first
 
 
 def _earliest_written(case: Case) -> str:
@@ -145,7 +160,9 @@ def _earliest_written(case: Case) -> str:
 
 
 def _too_soon(case: Case) -> bool:
-    return case.start < case.now + timedelta(minutes=case.rules.lead_minutes)
+    """Without a lead time, `in_the_past` alone says how late one may come."""
+    lead = timedelta(minutes=case.rules.lead_minutes)
+    return bool(lead) and case.start < case.now + lead
 
 
 def _days_ahead(case: Case) -> int:

@@ -46,6 +46,8 @@ def join_waitlist(session: Session, wish: Wish, *, person: Person, now: datetime
     Raises what booking it would raise, except that it is taken; NotTaken when it is free; Invalid naming `start` when
     the person already waits for it; Refused (rule waitlist) when they wait for too much.
     """
+    if wish.start <= now:  # an offer could not be taken up any more
+        raise Refused(rule="in_the_past", limit=instant(now), alternatives=[])
     occupying.lock_person(session, person.member_id)
     offer = _taken_offer(session, wish, person=person, now=now)
     mine = select(WaitlistEntry).where(WaitlistEntry.member_id == person.member_id, WaitlistEntry.status.in_(LIVE))

@@ -314,6 +314,30 @@ def test_what_staff_record_afterwards_was_no_no_show(house: House) -> None:
     assert house.booking(running).status == "completed"
 
 
+def test_who_walks_in_books_the_running_step_and_has_the_grace_from_now(house: House) -> None:
+    pool, member = house.pool(desks=1, rules={"no_show_after_minutes": 5}), house.member()
+    house.now = at(9) + timedelta(minutes=7)
+    made = house.book(member, pool, at(9), at(11))
+    house.time_passes(at(9) + timedelta(minutes=12) - timedelta(seconds=1))
+    assert house.booking(made).status == "confirmed"
+    house.check_in(made, by=member)
+    with pytest.raises(SlotTaken) as taken:
+        house.book(house.member(), pool, at(9), at(11))
+    house.each_works(taken.value.facts["alternatives"], house.member())
+    late = house.book(member, house.pool(rules={"no_show_after_minutes": 5}), at(9), at(11))
+    house.time_passes(at(9) + timedelta(minutes=18))
+    assert (house.booking(made).status, house.booking(late).status) == ("checked_in", "no_show")
+
+
+def test_a_booking_moved_to_the_running_step_is_not_missed_at_once(house: House) -> None:
+    pool, member = house.pool(rules={"no_show_after_minutes": 5}), house.member()
+    made = house.book(member, pool, at(14), at(16))
+    house.now = at(9) + timedelta(minutes=7)
+    house.move(made, by=member, start=at(9))
+    house.time_passes(at(9) + timedelta(minutes=11))
+    assert house.booking(made).status == "confirmed"
+
+
 def test_nothing_stays_due_of_a_booking_that_is_over(house: House) -> None:
     room, member = house.room(rules={"no_show_after_minutes": 20}), house.member()
     house.cancel(house.book(member, room, at(9), at(10)), by=member)

@@ -118,9 +118,30 @@ def test_a_resource_is_open_to_its_audience(audience: str, standing: Standing, a
         ),
         pytest.param(
             {},
+            {"now": local("2026-03-02 09:14:59")},
+            None,
+            id="the running step",
+        ),
+        pytest.param(
+            {},
+            {"now": local("2026-03-02 09:15")},
+            ("in_the_past", "2026-03-02T08:15:00+00:00"),
+            id="a step that is over",
+        ),
+        pytest.param(
+            {"step_minutes": 40},
+            {"start": "2026-03-02 09:20", "end": "2026-03-02 10:00", "now": local("2026-03-02 09:59:59")},
+            None,
+            id="steps are counted from midnight",
+        ),
+        pytest.param(
+            {"approval": True},
             {"now": local("2026-03-02 09:00:01")},
             ("in_the_past", "2026-03-02T08:00:01+00:00"),
-            id="a start a second ago",
+            id="a request comes before its start",
+        ),
+        pytest.param(
+            {"lead_minutes": 1}, {"now": local("2026-03-02 09:07")}, ("lead_time", 1), id="a lead time still binds"
         ),
         pytest.param({}, {"now": local("2026-03-02 09:00")}, None, id="a start right now"),
         pytest.param(
@@ -216,6 +237,24 @@ def test_staff_may_record_yesterday_but_not_the_day_before() -> None:
     assert refusal(rules_of(), standing=STAFF, now=now) is None
     late = refusal(rules_of(), standing=STAFF, now=now + timedelta(seconds=1))
     assert late == ("in_the_past", "2026-03-02T08:00:01+00:00")
+
+
+@pytest.mark.parametrize(
+    ("now", "runs_since"),
+    [
+        pytest.param("2026-03-29T01:10:00+00:00", "2026-03-29T01:00:00+00:00", id="after the clock jumped to three"),
+        pytest.param("2026-10-25T00:10:00+00:00", "2026-10-25T00:00:00+00:00", id="the first half past two"),
+        pytest.param("2026-10-25T01:10:00+00:00", "2026-10-25T01:00:00+00:00", id="the second"),
+    ],
+)
+def test_the_running_step_is_counted_on_the_wall_while_the_clock_changes(now: str, runs_since: str) -> None:
+    moment, start = datetime.fromisoformat(now), datetime.fromisoformat(runs_since)
+    rules = rules_of(step_minutes=30, horizon_days=365)
+    check(rules, ALWAYS, MEMBER, start=start, end=start + timedelta(minutes=30), now=moment)
+    with pytest.raises(Refused) as refused:
+        before = start - timedelta(minutes=30)
+        check(rules, ALWAYS, MEMBER, start=before, end=before + timedelta(minutes=60), now=moment)
+    assert (refused.value.rule, refused.value.limit) == ("in_the_past", runs_since)
 
 
 @pytest.mark.parametrize("day", ["2026-03-29", "2026-10-25", "2026-06-01"])

@@ -227,3 +227,12 @@ def test_nobody_waits_for_everything(house: House) -> None:
     with pytest.raises(Refused) as refused:
         house.wait(member, room, at(8, day=3), at(12, day=3))
     assert (refused.value.rule, refused.value.limit) == ("waitlist", MOST_PER_PERSON)
+
+
+def test_nobody_waits_for_what_has_begun(house: House) -> None:
+    room = house.room()
+    house.book(house.member(), room, at(9), at(11))
+    house.now = at(9) + timedelta(minutes=7)
+    with pytest.raises(Refused) as refused:
+        house.wait(house.member(), room, at(9), at(11))
+    assert refused.value.rule == "in_the_past"
