@@ -41,17 +41,24 @@ def _label(server: str) -> str:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Folders that live by the database are told on every server; for the others one is enough."""
-    if "server" in metafunc.fixturenames:
+    if "which_server" in metafunc.fixturenames:
         folder = metafunc.definition.path.relative_to(Path(__file__).parent).parts[0]
         servers = _servers() if folder in ON_EVERY_SERVER else _servers()[:1]
-        metafunc.parametrize("server", servers, indirect=True, scope="session", ids=_label)
+        metafunc.parametrize("which_server", servers, indirect=True, scope="session", ids=_label)
 
 
 @pytest.fixture(scope="session")
-def server(request: pytest.FixtureRequest) -> Iterator[str]:
+def which_server(request: pytest.FixtureRequest) -> str:
+    """`embedded`, or an address of TEST_DATABASE_URLS."""
+    which: str = request.param
+    return which
+
+
+@pytest.fixture(scope="session")
+def server(which_server: str) -> Iterator[str]:
     """The address of a server's maintenance database."""
-    if request.param != "embedded":
-        yield request.param
+    if which_server != "embedded":
+        yield which_server
         return
     from app.embedded import EmbeddedPostgres
 
