@@ -19,6 +19,7 @@ from app.errors import Invalid, NotFound
 from app.events.envelope import instant
 from app.http.operation import Call, Reply, operation
 from app.http.paging import Paged, page_of
+from app.network import audit
 from app.network.models import Member, Space
 from app.network.people import Person, acting_for, person_of
 from app.network.roles import FRONT_DESK, MANAGE
@@ -27,16 +28,20 @@ blueprint = Blueprint("booking", __name__)
 REFUSALS = (409, 422)
 
 
-@operation(blueprint, "POST", "/quotes", body=schemas.BookingRequest, returns=schemas.QuoteShape, problems=(422,))
+@operation(
+    blueprint, "POST", "/quotes", body=schemas.BookingRequest, returns=schemas.QuoteShape, problems=(422,), reads=True
+)
 def create_quote(call: Call, body: dict[str, Any]) -> dict[str, Any]:
     """What a booking would cost, what would cover it, and whether it would be refused; books nothing."""
     owner, wish = _wish(call, body)
+    if owner.member_id != call.person.member_id:
+        _note(call, "booking.quoted_for", offer_of(call.session, wish.resource_id).space_id, owner.uid)
     return quoting.quote(call.session, wish, person=owner, now=call.now)
 
 
 @operation(
     blueprint, "POST", "/bookings", body=schemas.BookingRequest, returns=schemas.BookingShape, status=201,
-    idempotent=True, problems=REFUSALS,
+    idempotent=True, problems=REFUSALS, etag=True, located=True,
 )  # fmt: skip
 def create_booking(call: Call, body: dict[str, Any]) -> Reply:
     """Book a place. A recurrence books all its dates or none, and answers with the first and all `occurrences`."""
@@ -47,6 +52,9 @@ def create_booking(call: Call, body: dict[str, Any]) -> Reply:
     else:
         made = repeating.make_series(call.session, wish, person=owner, now=call.now)
         described = made[0].describe() | {"occurrences": [_occurrence(each) for each in made]}
+    if owner.member_id != call.person.member_id:
+        for each in made:
+            _note(call, "booking.made_for", each.row["space_id"], each.row["uid"])
     return Reply(described, etag=f'"{described["id"]}.0"', location=f"/api/v1/bookings/{described['id']}")
 
 
@@ -59,7 +67,7 @@ def list_bookings(call: Call, query: dict[str, Any]) -> Paged:
     return listing.list_bookings(call.session, query, page, person=call.person, now=call.now)
 
 
-@operation(blueprint, "GET", "/bookings/<booking_id>", returns=schemas.BookingShape)
+@operation(blueprint, "GET", "/bookings/<booking_id>", returns=schemas.BookingShape, etag=True)
 def get_booking(call: Call, booking_id: UUID) -> Reply:
     """One booking, with its ETag."""
     return _shown(call, find_booking(call.session, booking_id))
@@ -67,7 +75,7 @@ def get_booking(call: Call, booking_id: UUID) -> Reply:
 
 @operation(
     blueprint, "PATCH", "/bookings/<booking_id>", body=schemas.BookingChange, returns=schemas.BookingShape,
-    if_match=True, problems=REFUSALS,
+    if_match=True, problems=REFUSALS, etag=True,
 )  # fmt: skip
 def change_booking(call: Call, booking_id: UUID, body: dict[str, Any]) -> Reply:
     """Move a booking, or change its title or attendees. Refused, it stays exactly as it was."""
@@ -76,40 +84,59 @@ def change_booking(call: Call, booking_id: UUID, body: dict[str, Any]) -> Reply:
     changed = moving.change_booking(
         call.session, booking_id, moving.Change(**body), person=call.person, now=call.now, check=_version(call)
     )
-    return _shown(call, changed)
+    return _shown(call, changed, did="booking.changed")
 
 
-@operation(blueprint, "DELETE", "/bookings/<booking_id>", returns=schemas.BookingShape, if_match=True, problems=(409,))
+@operation(
+    blueprint,
+    "DELETE",
+    "/bookings/<booking_id>",
+    returns=schemas.BookingShape,
+    if_match=True,
+    problems=(409,),
+    etag=True,
+)
 def cancel_booking(call: Call, booking_id: UUID) -> Reply:
     """Cancel a booking under its terms; `fee` says what it costs. Repeating it succeeds, whatever If-Match says."""
     cancelled = cancelling.cancel_booking(
         call.session, booking_id, person=call.person, now=call.now, check=_version(call)
     )
-    return _shown(call, cancelled)
+    return _shown(call, cancelled, did="booking.cancelled")
 
 
-@operation(blueprint, "POST", "/bookings/<booking_id>/check-in", returns=schemas.BookingShape, problems=REFUSALS)
+@operation(
+    blueprint, "POST", "/bookings/<booking_id>/check-in", returns=schemas.BookingShape, problems=REFUSALS, etag=True
+)
 def check_in(call: Call, booking_id: UUID) -> Reply:
     """The member has arrived. From half an hour before the start until the end; repeating it succeeds."""
-    return _shown(call, deciding.check_in(call.session, booking_id, person=call.person, now=call.now))
+    arrived = deciding.check_in(call.session, booking_id, person=call.person, now=call.now)
+    return _shown(call, arrived, did="booking.checked_in")
 
 
-@operation(blueprint, "POST", "/bookings/<booking_id>/accept", returns=schemas.BookingShape, problems=REFUSALS)
+@operation(
+    blueprint, "POST", "/bookings/<booking_id>/accept", returns=schemas.BookingShape, problems=REFUSALS, etag=True
+)
 def accept_booking(call: Call, booking_id: UUID) -> Reply:
     """Take up a hold, for instance a place offered from the waiting list, before it expires."""
     return _shown(call, deciding.accept_booking(call.session, booking_id, person=call.person, now=call.now))
 
 
-@operation(blueprint, "POST", "/bookings/<booking_id>/approve", returns=schemas.BookingShape, problems=(403, 409))
+@operation(
+    blueprint, "POST", "/bookings/<booking_id>/approve", returns=schemas.BookingShape, problems=(403, 409), etag=True
+)
 def approve_booking(call: Call, booking_id: UUID) -> Reply:
     """Staff: confirm a pending request."""
-    return _shown(call, deciding.approve_booking(call.session, booking_id, person=call.person, now=call.now))
+    decided = deciding.approve_booking(call.session, booking_id, person=call.person, now=call.now)
+    return _shown(call, decided, did="booking.approved")
 
 
-@operation(blueprint, "POST", "/bookings/<booking_id>/refuse", returns=schemas.BookingShape, problems=(403, 409))
+@operation(
+    blueprint, "POST", "/bookings/<booking_id>/refuse", returns=schemas.BookingShape, problems=(403, 409), etag=True
+)
 def refuse_booking(call: Call, booking_id: UUID) -> Reply:
     """Staff: refuse a pending request; its place is free again."""
-    return _shown(call, deciding.refuse_booking(call.session, booking_id, person=call.person, now=call.now))
+    decided = deciding.refuse_booking(call.session, booking_id, person=call.person, now=call.now)
+    return _shown(call, decided, did="booking.refused")
 
 
 @operation(
@@ -137,7 +164,7 @@ def leave_waitlist(call: Call, entry_id: UUID) -> dict[str, Any]:
 
 @operation(
     blueprint, "POST", "/spaces/<space_id>/closures/preview", body=schemas.ClosureRequest, returns=schemas.ClosureShape,
-    problems=(403,),
+    problems=(403,), reads=True,
 )  # fmt: skip
 def preview_closure(call: Call, space_id: UUID, body: dict[str, Any]) -> dict[str, Any]:
     """Managers: whom a closure would displace and what each would be offered; changes nothing."""
@@ -156,6 +183,7 @@ def publish_closure(call: Call, space_id: UUID, body: dict[str, Any]) -> dict[st
     """Managers: close the space or some units. Displaced bookings are cancelled for free and everybody is told."""
     space = _managed(call, space_id)
     closure, displaced = closing.publish_closure(call.session, space, _closure_wish(body), now=call.now)
+    _note(call, "closure.published", space.id, closure.uid)
     return {**listing.describe_closure(closure), "displaced": _displaced(call, displaced)}
 
 
@@ -172,7 +200,9 @@ def list_closures(call: Call, space_id: UUID) -> list[dict[str, Any]]:
 def lift_closure(call: Call, space_id: UUID, closure_id: UUID) -> dict[str, Any]:
     """Managers: open again what is left of a closure. Repeating it succeeds."""
     space = _managed(call, space_id)
-    return listing.describe_closure(closing.lift_closure(call.session, space, closure_id, now=call.now))
+    closure = closing.lift_closure(call.session, space, closure_id, now=call.now)
+    _note(call, "closure.lifted", space.id, closure.uid)
+    return listing.describe_closure(closure)
 
 
 def _wish(call: Call, body: dict[str, Any]) -> tuple[Person, Wish]:
@@ -193,12 +223,17 @@ def _require_desk_of(call: Call, wish: Wish) -> None:
     call.person.require(FRONT_DESK, offer_of(call.session, wish.resource_id).space_id)
 
 
+def _note(call: Call, action: str, space_id: int, subject: UUID) -> None:
+    audit.note(call.session, call.person, action, space_id, str(subject), call.now)
+
+
 def _version(call: Call) -> Any:
     return lambda booking: call.check_match(booking_etag(booking))
 
 
-def _shown(call: Call, booking: Booking) -> Reply:
-    described = listing.show(call.session, [booking], person=call.person, now=call.now)[0]
+def _shown(call: Call, booking: Booking, *, did: str = "booking.viewed") -> Reply:
+    """The booking as it is now; what staff `did` to a member's goes into the trail."""
+    described = listing.show(call.session, [booking], person=call.person, now=call.now, did=did)[0]
     return Reply(described, etag=booking_etag(booking))
 
 

@@ -33,12 +33,14 @@ def list_bookings(session: Session, wanted: dict[str, Any], page: Page, *, perso
     return Paged(show(session, shown, person=person, now=now), last)
 
 
-def show(session: Session, bookings: Sequence[Booking], *, person: Person, now: datetime) -> list[dict[str, Any]]:
-    """Described, with the members' names where staff looks; each look at others' bookings is noted once a space."""
+def show(
+    session: Session, bookings: Sequence[Booking], *, person: Person, now: datetime, did: str = "booking.viewed"
+) -> list[dict[str, Any]]:
+    """Described, with the members' names where staff looks; what they `did` to others' is noted once a space."""
     others = {booking.space_id: booking for booking in bookings if booking.member_id != person.member_id}
     for space_id, booking in others.items():
         subject = str(booking.uid) if len(bookings) == 1 else f"{len(bookings)} bookings"
-        audit.note(session, person, "booking.viewed", space_id, subject, now)
+        audit.note(session, person, did, space_id, subject, now)
     return describe_all(session, bookings, with_members=bool(others))
 
 

@@ -29,8 +29,48 @@ def test_mona_sees_who_comes_checks_them_in_and_her_looks_are_on_record(town, mo
     assert checked_in["checked_in_at"] is not None
 
     trail = mona.get(f"/spaces/{town.space.uid}/audit").json
-    assert {(entry["action"], entry["actor"]["name"]) for entry in trail} == {("booking.viewed", "Mona")}
+    assert [(entry["action"], entry["actor"]["name"], entry["subject"]) for entry in trail] == [
+        ("booking.checked_in", "Mona", hers["id"]),
+        ("booking.viewed", "Mona", "2 bookings"),
+    ]
     assert as_ana.get(f"/spaces/{town.space.uid}/audit").status_code in (403, 404)
+
+
+def test_the_trail_says_what_mona_changed_and_not_what_members_did_themselves(town, mona):
+    room = a_room(town.session, town.space, rules={"approval": True})
+    ana = a_member(town.session, name="Ana")
+    as_ana = town.as_(ana)
+    audit = f"/spaces/{town.space.uid}/audit"
+    first, second = (
+        as_ana.post("/bookings", json={"resource_id": str(room.uid), **town.period(start, end, days=2)}).json["id"]
+        for start, end in (("10:00", "11:00"), ("11:00", "12:00"))
+    )
+    as_ana.call("PATCH", f"/bookings/{first}", json={"title": "Hers"}, etag="*")
+    assert mona.get(audit).json == []
+
+    mona.post(f"/bookings/{first}/approve")
+    mona.post(f"/bookings/{second}/refuse")
+    mona.call("PATCH", f"/bookings/{first}", json={"title": "Theirs"}, etag="*")
+    mona.delete(f"/bookings/{first}", etag="*")
+    wish = {"resource_id": str(room.uid), "member_id": str(ana.uid), **town.period("14:00", "15:00", days=2)}
+    assert mona.post("/quotes", json=wish).json["refusal"] is None
+    made = mona.post("/bookings", json=wish).json["id"]
+    closures = f"/spaces/{town.space.uid}/closures"
+    closed = mona.post(closures, json=town.period("00:00", "23:45", days=5)).json["id"]
+    mona.delete(f"{closures}/{closed}")
+
+    trail = mona.get(audit).json
+    assert {entry["actor"]["name"] for entry in trail} == {"Mona"}
+    assert [(entry["action"], entry["subject"]) for entry in reversed(trail)] == [
+        ("booking.approved", first),
+        ("booking.refused", second),
+        ("booking.changed", first),
+        ("booking.cancelled", first),
+        ("booking.quoted_for", str(ana.uid)),
+        ("booking.made_for", made),
+        ("closure.published", closed),
+        ("closure.lifted", closed),
+    ]
 
 
 def test_requests_occupy_while_mona_decides_and_what_she_refuses_is_free_again(town, mona):
