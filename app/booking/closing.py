@@ -30,6 +30,7 @@ from app.network.models import Space
 from app.network.people import person_of
 
 TRIES = 5
+MOST_WITH_ALTERNATIVES = 50  # seeking them takes longer than all the rest
 DISPLACED = ("held", "pending", "confirmed", "checked_in")
 
 
@@ -58,18 +59,17 @@ class ClosureWish:
 
 @dataclass(frozen=True, slots=True)
 class Displaced:
-    """A booking that a closure cancels, and what its member is offered instead."""
+    """A booking that a closure cancels, and what its member is offered instead: nothing after the first fifty."""
 
     booking: Booking
     alternatives: list[dict[str, Any]]
 
 
 def preview_closure(session: Session, space: Space, wish: ClosureWish, *, now: datetime) -> list[Displaced]:
-    """Whom the closure would displace, and what each would be offered. Writes nothing. Raises Invalid."""
+    """Whom the closure would displace, and what the first fifty would be offered. Writes nothing. Raises Invalid."""
     wish = _still_to_come(wish, now=now)
     units = _units(session, space, wish)
-    closing = _closing(units, wish)
-    return [_displaced(session, booking, closing, now=now) for booking in _overlapping(session, units, wish)]
+    return _all_displaced(session, _overlapping(session, units, wish), _closing(units, wish), now=now)
 
 
 def publish_closure(
@@ -132,8 +132,7 @@ def _clear_and_occupy(
         return None
     if not _occupied(session, closure, units, again, wish):
         return None
-    closing = _closing(units, wish)
-    displaced = [_displaced(session, booking, closing, now=now) for booking in again]
+    displaced = _all_displaced(session, again, _closing(units, wish), now=now)
     for each in displaced:
         cancel(session, each.booking, reason="closure", now=now, alternatives=each.alternatives)
     return displaced
@@ -193,6 +192,14 @@ def _closed_already(session: Session, closure: Closure, unit_ids: set[int], wish
 
 def _closing(units: Sequence[Unit], wish: ClosureWish) -> Closing:
     return Closing(frozenset(unit.id for unit in units), wish.start, wish.end)
+
+
+def _all_displaced(
+    session: Session, bookings: Sequence[Booking], closing: Closing, *, now: datetime
+) -> list[Displaced]:
+    first, rest = bookings[:MOST_WITH_ALTERNATIVES], bookings[MOST_WITH_ALTERNATIVES:]
+    explained = [_displaced(session, booking, closing, now=now) for booking in first]
+    return explained + [Displaced(booking, []) for booking in rest]
 
 
 def _displaced(session: Session, booking: Booking, closing: Closing, *, now: datetime) -> Displaced:

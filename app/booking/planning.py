@@ -76,12 +76,12 @@ class Plan:
 
 def plan(
     session: Session, wish: Wish, *, person: Person, now: datetime, start: datetime | None = None,
-    end: datetime | None = None, but: int = NOBODY,
+    end: datetime | None = None, but: int = NOBODY, seek_alternatives: bool = True,
 ) -> Plan:  # fmt: skip
     """The plan for `wish`, or for another `[start, end)` of it (a date of a recurrence).
 
-    Raises NotFound, Invalid, Refused with rule, limit and alternatives, or SlotTaken with alternatives. `but` is a
-    booking that does not count against the person: the one being moved.
+    Raises NotFound, Invalid, Refused with rule, limit and alternatives, or SlotTaken with alternatives; the list is
+    empty unless `seek_alternatives`. `but` is a booking that does not count against the person: the one being moved.
     """
     wish = replace(wish, start=start or wish.start, end=end or wish.end)
     if wish.end <= wish.start:
@@ -90,7 +90,8 @@ def plan(
     try:
         return _plan(session, main, wish, person=person, now=now, but=but)
     except (Refused, SlotTaken) as refusal:
-        refusal.facts["alternatives"] = instead(session, main, wish, person=person, now=now, but=but)
+        sought = instead(session, main, wish, person=person, now=now, but=but) if seek_alternatives else []
+        refusal.facts["alternatives"] = sought
         raise
 
 

@@ -26,8 +26,12 @@ from app.events.outbox import insert_events
 from app.network.people import Person
 
 
+# Seeking alternatives takes longer than all the rest: of a long recurrence, only for the first dates that fail.
+MOST_WITH_ALTERNATIVES = 3
+
+
 class SeriesTaken(SlotTaken):
-    """`dates` names each date that cannot be booked and why, with alternatives."""
+    """`dates` names each date that cannot be booked and why; the first three with alternatives, the rest with none."""
 
     title = "Some of the dates are taken; leave them out (except_days) or choose others."
 
@@ -46,15 +50,27 @@ class Previewed:
 
 
 def preview_series(session: Session, wish: Wish, *, person: Person, now: datetime) -> list[Previewed]:
-    """Every date on its own, as if it alone were booked. Raises NotFound, Invalid."""
-    return [_previewed(session, wish, occurrence, person=person, now=now) for occurrence in _dates(session, wish)]
+    """Every date on its own, as if it alone were booked; the first three that fail with alternatives.
+
+    Raises NotFound, Invalid.
+    """
+    previewed: list[Previewed] = []
+    failed = 0
+    for occurrence in _dates(session, wish):
+        try:
+            planned = _plan(session, wish, occurrence, person=person, now=now, failed=failed)
+            previewed.append(Previewed(occurrence, planned, None))
+        except (Refused, SlotTaken) as problem:
+            previewed.append(Previewed(occurrence, None, problem))
+            failed += 1
+    return previewed
 
 
 def make_series(session: Session, wish: Wish, *, person: Person, now: datetime) -> list[Made]:
     """Book every date of the recurrence, or none.
 
     Raises NotFound, Invalid, SeriesTaken when places are taken, SeriesRefused when a rule stands against a date; both
-    name all the dates that will not do.
+    name all the dates that will not do, the first three with alternatives.
     """
     occupying.lock_person(session, person.member_id)
     dates = _dates(session, wish)
@@ -63,10 +79,12 @@ def make_series(session: Session, wish: Wish, *, person: Person, now: datetime) 
     series = BookingSeries(member_id=person.member_id, recurrence=_shape(wish.recurrence), created_at=now)
     session.add(series)
     session.flush()
-    made, failed = [], []
+    made: list[Made] = []
+    failed: list[tuple[Occurrence, Problem]] = []
     for occurrence in dates:
         try:
-            made.append(_take(session, wish, occurrence, series, person=person, now=now))
+            planned = _plan(session, wish, occurrence, person=person, now=now, failed=len(failed))
+            made.append(take(session, planned, person=person, now=now, series_id=series.id, series_uid=series.uid))
         except (Refused, SlotTaken) as problem:
             failed.append((occurrence, problem))
     if failed:
@@ -75,24 +93,14 @@ def make_series(session: Session, wish: Wish, *, person: Person, now: datetime) 
     return made
 
 
-def _take(
-    session: Session, wish: Wish, occurrence: Occurrence, series: BookingSeries, *, person: Person, now: datetime
-) -> Made:
-    planned = _plan(session, wish, occurrence, person=person, now=now)
-    return take(session, planned, person=person, now=now, series_id=series.id, series_uid=series.uid)
-
-
-def _plan(session: Session, wish: Wish, occurrence: Occurrence, *, person: Person, now: datetime) -> Plan:
+def _plan(session: Session, wish: Wish, occurrence: Occurrence, *, person: Person, now: datetime, failed: int) -> Plan:
+    """The plan for one date, after so many dates that `failed`."""
     if occurrence.problem is not None:
         raise Refused(rule=occurrence.problem, limit=occurrence.day.isoformat())
-    return plan(session, wish, person=person, now=now, start=occurrence.start, end=occurrence.end)
-
-
-def _previewed(session: Session, wish: Wish, occurrence: Occurrence, *, person: Person, now: datetime) -> Previewed:
-    try:
-        return Previewed(occurrence, _plan(session, wish, occurrence, person=person, now=now), None)
-    except (Refused, SlotTaken) as problem:
-        return Previewed(occurrence, None, problem)
+    return plan(
+        session, wish, person=person, now=now, start=occurrence.start, end=occurrence.end,
+        seek_alternatives=failed < MOST_WITH_ALTERNATIVES,
+    )  # fmt: skip
 
 
 def _dates(session: Session, wish: Wish) -> list[Occurrence]:

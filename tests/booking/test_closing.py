@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import func, select, text
 
-from app.booking.closing import AlreadyClosed
+from app.booking.closing import MOST_WITH_ALTERNATIVES, AlreadyClosed
 from app.booking.making import make_booking
 from app.booking.models import Closure, Resource
 from app.errors import Invalid, NotFound, SlotTaken
@@ -228,3 +228,15 @@ def test_a_booking_that_slips_in_while_closing_is_displaced_too(house: House) ->
     ((_, displaced),) = closed
     assert [each.booking.uid for each in displaced] == [uid_of(made)]
     assert house.booking(made).status == "cancelled"
+
+
+def test_only_the_first_displaced_are_offered_something_and_all_are_told(house: House) -> None:
+    pool, members = house.pool(desks=1), [house.member() for _ in range(2)]
+    for hour in range(MOST_WITH_ALTERNATIVES + 2):
+        start = at(8 + hour % 10, day=1 + hour // 10)
+        house.book(members[hour % 2], pool, start, start + timedelta(hours=1))
+    shown = house.preview_closure(at(8), at(18, day=6))
+    _, displaced = house.close(at(8), at(18, day=6))
+    for each in (shown, displaced):
+        assert [bool(one.alternatives) for one in each] == [True] * MOST_WITH_ALTERNATIVES + [False] * 2
+    assert house.told(displaced[-1].booking.uid)[-1][2]["alternatives"] == []

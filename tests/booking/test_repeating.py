@@ -130,3 +130,17 @@ def test_nobody_else_sees_it(house: House) -> None:
         house.cancel(made[0], by=house.member())
     assert house.booking(made[0]).starts_at.date() == MONDAY.replace(day=3)
     assert uid_of(made[0]) != uid_of(made[1])
+
+
+def test_only_the_first_three_dates_that_fail_come_with_alternatives(house: House) -> None:
+    room, other = house.room(), house.member()
+    for day in range(1, 6):
+        house.book(other, room, at(9, day=day), at(11, day=day))
+    wish = {"recurrence": Recurrence(freq="daily", count=6)}
+    member = house.member()
+    dates = house.quote(member, room, at(9), at(10), **wish)["dates"]
+    with pytest.raises(SeriesTaken) as taken:
+        house.repeat(member, room, at(9), at(10), **wish)
+    assert dates[5]["refusal"] is None
+    for refusals in ([each["refusal"] for each in dates[:5]], taken.value.facts["dates"]):
+        assert [bool(each["alternatives"]) for each in refusals] == [True, True, True, False, False]
