@@ -25,7 +25,6 @@ from app.events.envelope import instant
 from app.events.outbox import insert_events
 from app.network.people import Person
 
-
 # Seeking alternatives takes longer than all the rest: of a long recurrence, only for the first dates that fail.
 MOST_WITH_ALTERNATIVES = 3
 
