@@ -6,12 +6,14 @@ inserts, to see it refused, is rolled back.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -102,7 +104,8 @@ def _configuration(config: Config) -> str:
 
 
 def _home(config: Config) -> str:
-    config.home.mkdir(parents=True, exist_ok=True)
+    if not config.home.exists():
+        return _home_to_come(config.home)
     with tempfile.NamedTemporaryFile(dir=config.home) as file:
         file.write(b"written")
         file.flush()
@@ -112,10 +115,19 @@ def _home(config: Config) -> str:
     return f"{config.home} can be written, {free // 2**20} MB free"
 
 
-def _secret_key(config: Config) -> str:
-    from app.secret_key import secret_key
+def _home_to_come(home: Path) -> str:
+    """Looking makes nothing: the first start makes the folder."""
+    there = next(folder for folder in home.parents if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise Fault(f"{home} is not there, and cannot be made in {there}: make it, or set PASSERELLE_HOME")
+    return f"{home} is not there yet; the first start makes it"
 
-    secret_key(config)
+
+def _secret_key(config: Config) -> str:
+    from app.secret_key import kept_key
+
+    if kept_key(config) is None:
+        return "not there yet; the first start makes it"
     file = config.home / "secret_key"
     if not config.secret_key and (mode := file.stat().st_mode & 0o077):
         raise Fault(f"others can read {file} (mode ...{mode:03o}): chmod 600")

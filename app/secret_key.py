@@ -15,13 +15,21 @@ SHORTEST = 32  # characters
 
 def secret_key(config: Config) -> str:
     """Raises BadSetting when SECRET_KEY, or what the file holds, is too short to be secret."""
-    if config.secret_key:
-        return _long_enough(config.secret_key, "SECRET_KEY", "at least 32 random characters")
+    kept = kept_key(config)
+    if kept is not None:
+        return kept
     file = config.home / "secret_key"
-    with suppress(FileNotFoundError):
-        return _read(file)
     _make(file)
     return _read(file)
+
+
+def kept_key(config: Config) -> str | None:
+    """The key there is; None while none was made. Raises BadSetting as secret_key does."""
+    if config.secret_key:
+        return _long_enough(config.secret_key, "SECRET_KEY", "at least 32 random characters")
+    with suppress(FileNotFoundError):
+        return _read(config.home / "secret_key")
+    return None
 
 
 def _read(file: Path) -> str:

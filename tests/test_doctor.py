@@ -15,6 +15,7 @@ from app.doctor import examine
 from app.events.models import Delivery
 from app.ids import new_id
 from app.network.models import Network
+from app.secret_key import secret_key
 
 
 @pytest.fixture
@@ -29,6 +30,14 @@ def faults(config: Config) -> dict[str, str]:
 def test_a_healthy_installation_has_no_fault_and_nothing_is_left_in_it(config: Config, session: Session) -> None:
     assert faults(config) == {}
     assert session.scalar(select(func.count(Network.id))) == 0
+
+
+def test_looking_at_an_unused_folder_makes_nothing(config: Config, tmp_path: Path) -> None:
+    unused = replace(config, home=tmp_path / "deep" / "new")
+    assert faults(unused) == {}
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("")
+    assert "cannot be made" in faults(replace(config, home=tmp_path / "file" / "new"))["data folder"]
 
 
 SABOTAGE = {
@@ -76,6 +85,7 @@ def test_a_broker_that_does_not_answer_is_a_fault(config: Config) -> None:
 
 
 def test_a_secret_key_that_others_can_read_is_a_fault(config: Config) -> None:
+    secret_key(config)
     assert faults(config) == {}
     (config.home / "secret_key").chmod(0o644)
     assert set(faults(config)) == {"secret key"}

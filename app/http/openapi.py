@@ -70,6 +70,14 @@ MEANINGS = {
     503: "The database does not answer just now. Nothing was done; `Retry-After` says when to try again.",
 }
 
+HEADERS = {
+    "Link": 'rel="next" leads to the following page.',
+    "ETag": "Of this version: send it as If-Match with a change.",
+    "Location": "Where what was made is found.",
+    "Idempotent-Replayed": "`true`: the answer to an earlier request with the same Idempotency-Key.",
+    "Retry-After": "Seconds to wait. With 409 only while the first request runs (`request_in_flight`).",
+}
+
 _PATH_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
@@ -124,9 +132,9 @@ def summary(described: Operation) -> str:
 
 def statuses(described: Operation) -> list[int]:
     """Every status of a problem it may answer, in order."""
-    found = {401, 503, *described.problems}  # a dead token is told so wherever it is shown
-    if described.signed_in and described.method != "GET":
-        found.add(403)
+    found = {503, *described.problems}
+    if described.signed_in:
+        found |= {401, 403}
     if path_parameters(described) or _names_others(described.body) or _names_others(described.query):
         found.add(404)
     if described.query is not None:
@@ -196,9 +204,7 @@ def _path_parameter(name: str) -> dict[str, Any]:
 def _success(described: Operation) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": HTTPStatus(described.status).phrase}
     headers = {"X-Request-Id": {"schema": {"type": "string"}, "description": "Names this request in our logs."}}
-    if described.paged:
-        headers["Link"] = {"schema": {"type": "string"}, "description": 'rel="next" leads to the following page.'}
-    answer["headers"] = headers
+    answer["headers"] = headers | {name: _header(name) for name in _own_headers(described)}
     if described.returns is not None and described.status != 204:
         one = described.returns
         shape = {"type": "array", "items": one} if described.many or described.paged else one
@@ -208,15 +214,33 @@ def _success(described: Operation) -> dict[str, Any]:
     return answer
 
 
-def _problems(described: Operation) -> dict[str, Any]:
-    shape = {"$ref": "#/components/schemas/Problem"}
-    return {
-        str(status): {
-            "description": MEANINGS.get(status, HTTPStatus(status).phrase),
-            "content": {"application/problem+json": {"schema": shape}},
-        }
-        for status in statuses(described)
+def _own_headers(described: Operation) -> list[str]:
+    sent = {
+        "Link": described.paged,
+        "ETag": described.etag,
+        "Location": described.located,
+        "Idempotent-Replayed": described.idempotent,
     }
+    return [name for name in sent if sent[name]]
+
+
+def _header(name: str) -> dict[str, Any]:
+    return {"schema": {"type": "string"}, "description": HEADERS[name]}
+
+
+def _problems(described: Operation) -> dict[str, Any]:
+    return {str(status): _problem(described, status) for status in statuses(described)}
+
+
+def _problem(described: Operation, status: int) -> dict[str, Any]:
+    shape = {"$ref": "#/components/schemas/Problem"}
+    answer: dict[str, Any] = {
+        "description": MEANINGS.get(status, HTTPStatus(status).phrase),
+        "content": {"application/problem+json": {"schema": shape}},
+    }
+    if status in (429, 503) or (status == 409 and described.idempotent):
+        answer["headers"] = {"Retry-After": _header("Retry-After")}
+    return answer
 
 
 class SchemaNames:

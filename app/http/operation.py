@@ -90,6 +90,14 @@ class Operation:
     if_match: bool = False
     problems: tuple[int, ...] = field(default=())
     media: str = "application/json"
+    reads: bool = False
+    etag: bool = False
+    located: bool = False
+
+    @property
+    def needs(self) -> str:
+        """The scope a token must have."""
+        return "read" if self.reads or self.method == "GET" else "write"
 
     @property
     def endpoint(self) -> str:
@@ -118,18 +126,23 @@ def operation(
     if_match: bool = False,
     problems: tuple[int, ...] = (),
     media: str = "application/json",
+    reads: bool = False,
+    etag: bool = False,
+    located: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Make a view of `blueprint` out of a function. `body`, `query` and `returns` are marshmallow schemas.
 
     `signed_in=False` admits callers without a token; `idempotent` demands an Idempotency-Key; `if_match` documents that
     the view checks If-Match; `problems` are further statuses it may answer; `media` is what the answer is written in,
-    for a view that returns a `Response` of its own.
+    for a view that returns a `Response` of its own; `reads` lets a token for reading do it: it changes nothing; `etag`
+    and `located` document that the answer has an ETag or a Location.
     """
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Response]:
         described = Operation(
             blueprint, method, path, view.__name__, view.__doc__ or "", status,
             body, query, returns, many, paged, signed_in, idempotent, if_match, problems, media,
+            reads, etag, located,
         )  # fmt: skip
         OPERATIONS.append(described)
 
@@ -200,18 +213,28 @@ def _attempt(described: Operation, view: Callable[..., Any], arguments: dict[str
 
 
 def _caller(session: Session, described: Operation, now: datetime) -> Person | None:
+    """Whoever the bearer token belongs to. Where none is needed, a token that opens nothing is as good as none."""
+    try:
+        person = _bearer(session, described.needs, now)
+    except (Unauthenticated, NotAllowed):
+        if described.signed_in:
+            raise
+        return None
+    session.info["scope"] = person.scope
+    g.member_id = person.member_id
+    return person
+
+
+def _bearer(session: Session, needed: str, now: datetime) -> Person:
+    """Raises Unauthenticated without a live token, NotAllowed when it has not the scope needed."""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret:
-        if described.signed_in:
-            raise Unauthenticated(remedy="send Authorization: Bearer <token>; POST /api/v1/tokens gives one")
-        return None
+        raise Unauthenticated(remedy="send Authorization: Bearer <token>; POST /api/v1/tokens gives one")
     person = find_person(session, secret.strip(), now=now)
     if person is None:
         raise Unauthenticated(remedy="the token is unknown, expired or revoked: ask for a new one")
-    if described.method != "GET" and "write" not in person.token_scopes:
-        raise NotAllowed(needed="write", remedy="use a token with the scope write")
-    session.info["scope"] = person.scope
-    g.member_id = person.member_id
+    if needed not in person.token_scopes:
+        raise NotAllowed(needed=needed, remedy=f"use a token with the scope {needed}")
     return person
 
 

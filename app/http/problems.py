@@ -10,9 +10,11 @@ from flask import Flask, Response
 from structlog.contextvars import get_contextvars
 from werkzeug.exceptions import HTTPException
 
+from app import LARGEST_BODY
 from app.db import connection_lost, sqlstate
 from app.errors import Problem
 from app.http import metrics
+from app.http.idempotency import InFlight
 
 log = structlog.get_logger()
 
@@ -47,6 +49,8 @@ def answer(problem: Problem) -> Response:
     response = _response(problem.status, describe(problem))
     if problem.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(problem, InFlight):
+        response.headers["Retry-After"] = "1"
     return response
 
 
@@ -90,6 +94,8 @@ def of_http(error: HTTPException) -> Response:
         "status": status,
         "code": code,
     }
+    if status == 413:
+        members["errors"] = [{"field": "body", "message": f"send at most {LARGEST_BODY // 1024} KiB"}]
     response = _response(status, members)
     allowed = getattr(error, "valid_methods", None)
     if status == 405 and allowed:

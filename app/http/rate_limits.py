@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 
 from flask import Flask, Response, after_this_request, current_app, request
-from limits import RateLimitItem, RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
@@ -35,8 +35,10 @@ class Policy:
 
 
 GUESSES = Policy("guesses", RateLimitItemPerMinute(10, 5))  # wrong passwords per client and account
+GUESSES_OF_CLIENT = Policy("guesses-of-client", RateLimitItemPerMinute(30, 5))  # wrong passwords, at any account
+GUESSES_AT_ACCOUNT = Policy("guesses-at-account", RateLimitItemPerHour(50))  # wrong passwords, from any client
 SIGN_INS = Policy("sign-ins", RateLimitItemPerMinute(120))  # attempts per client: each costs 25 ms of argon2
-SIGN_UPS = Policy("sign-ups", RateLimitItemPerMinute(60))  # new accounts per client
+SIGN_UPS = Policy("sign-ups", RateLimitItemPerMinute(20))  # new accounts per client
 
 EXTENSION = "passerelle.rate_limits"
 

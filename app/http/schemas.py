@@ -26,6 +26,17 @@ def one_line(value: str) -> str:
     return value
 
 
+# Letters and symbols that nothing is seen of: fillers of Hangul, and braille without a dot.
+_UNSEEN = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+
+
+def not_blank(value: str) -> str:
+    """Something of a name must be seen: no blanks, marks of direction or letters of no width alone."""
+    if not any(unicodedata.category(character)[0] in "LNPS" and character not in _UNSEEN for character in value):
+        raise ValidationError("Do not leave it blank.")
+    return value
+
+
 class MoneyShape(Strict):
     amount_cents = fields.Integer(required=True, strict=True)
     currency = fields.String(required=True)

@@ -27,7 +27,7 @@ blueprint = Blueprint("network", __name__)
 
 @operation(
     blueprint, "POST", "/tokens", body=schemas.TokenRequest, returns=schemas.TokenGiven, status=201, signed_in=False,
-    problems=(429,),
+    problems=(401, 429),
 )  # fmt: skip
 def create_token(call: Call, body: dict[str, Any]) -> dict[str, Any]:
     """Exchange e-mail address and password for a bearer token."""
@@ -64,7 +64,7 @@ def revoke_token(call: Call, token_id: UUID) -> None:
 
 @operation(
     blueprint, "POST", "/members", body=schemas.SignUp, returns=schemas.AccountShape, status=201, signed_in=False,
-    problems=(409, 429),
+    problems=(409, 429), located=True,
 )  # fmt: skip
 def create_member(call: Call, body: dict[str, Any]) -> Reply:
     """Sign up. A taken e-mail address is 409 `email_taken`."""
@@ -73,13 +73,13 @@ def create_member(call: Call, body: dict[str, Any]) -> Reply:
     return Reply(profile.describe_account(member), location="/api/v1/me")
 
 
-@operation(blueprint, "GET", "/me", returns=schemas.Me)
+@operation(blueprint, "GET", "/me", returns=schemas.Me, etag=True)
 def show_me(call: Call) -> Reply:
     """Who I am here: account, network, roles, memberships."""
     return _me(call)
 
 
-@operation(blueprint, "PATCH", "/me", body=schemas.MeChange, returns=schemas.Me, if_match=True)
+@operation(blueprint, "PATCH", "/me", body=schemas.MeChange, returns=schemas.Me, if_match=True, etag=True)
 def change_me(call: Call, body: dict[str, Any]) -> Reply:
     """Change my name or my language."""
     member = accounts.own_member(call.session, call.person.member_id, lock=True)

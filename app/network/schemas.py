@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import fields, validate
 
 from app.events.envelope import instant
-from app.http.schemas import Strict, one_line
+from app.http.schemas import Strict, not_blank, one_line
 from app.network.accounts import LOCALES, LONGEST_EMAIL, normalised_email
 from app.network.models import ApiToken
 from app.network.passwords import LONGEST, SHORTEST
@@ -34,7 +34,6 @@ class Name(fields.String):
     """1 to 200 characters on one line, not only blanks."""
 
     def __init__(self, **kwargs: Any) -> None:
-        not_blank = validate.Regexp(r".*\S", error="Do not leave it blank.")
         checks: list[Any] = [validate.Length(1, 200), not_blank, one_line]
         super().__init__(validate=checks, **kwargs)
 

@@ -82,10 +82,16 @@ CODES: dict[str, Callable[[], str]] = {
     "too_many_feeds": lambda: _("Revoke a calendar address that you no longer use first."),
     "request_in_flight": lambda: _("Your first click is still being worked on. Look at your bookings in a moment."),
     "idempotency_key_reused": lambda: _("This form was already sent. Look at your bookings, then start anew."),
-    "form_expired": lambda: _("This form is too old or does not come from this site. Go back, reload and try again."),
+    "form_expired": lambda: _form_expired(),
+    "idempotency_key_missing": lambda: _form_expired(),
+    "idempotency_key_invalid": lambda: _form_expired(),
     "unavailable": lambda: _("The database does not answer just now. Nothing was done. Try again in a moment."),
     "internal": lambda: _("Something went wrong on our side. Nothing was done."),
 }
+
+
+def _form_expired() -> str:
+    return _("This form is too old or does not come from this site. Go back, reload and try again.")
 
 
 def sentence(problem: Problem, zone: ZoneInfo) -> str:

@@ -212,6 +212,7 @@ def test_what_does_not_fit_together_is_named(manager: Client, space: Space, sess
         ({"kind": "desk_pool", "capacity": 7}, "capacity"),
         ({"name": " "}, "name"),
         ({"name": "two\nlines"}, "name"),
+        ({"name": "\u200b\u202e"}, "name"),
         ({"colour": "blue"}, "colour"),
     ):
         assert wrong_field(manager.post(address, json={**body, **change})) == field

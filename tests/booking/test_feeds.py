@@ -87,6 +87,12 @@ def shown(answer: TestResponse) -> list[Any]:
 # --- What a subscriber sees ---
 
 
+@pytest.mark.parametrize("name", ["", " ", "two\nlines", "a\u2028b", "\u200b", "\u202e\u2066", "\u3164"])
+def test_a_feeds_name_is_seen_and_on_one_line(town: Town, name: str) -> None:
+    answer = town.api.post("/feeds", json={"scope": "me", "name": name})
+    assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "name")
+
+
 def test_a_booking_made_moved_and_cancelled_is_followed_by_the_phone(town: Town) -> None:
     address = town.subscribe()
     (made,) = shown(town.read(address))

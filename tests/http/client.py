@@ -94,6 +94,7 @@ def check(described: Operation, answer: TestResponse) -> None:
     documented = _document(len(OPERATIONS))["paths"][template(described)][described.method.lower()]["responses"]
     if str(answer.status_code) not in documented:
         raise DocumentationLies(f"undocumented status; {told}")
+    _check_headers(described, documented[str(answer.status_code)].get("headers", {}), answer, told)
     content = documented[str(answer.status_code)].get("content", {})
     if not content:
         if answer.data:
@@ -106,6 +107,16 @@ def check(described: Operation, answer: TestResponse) -> None:
         if faults:
             told_faults = "; ".join(f"{fault.json_path}: {fault.message[:300]}" for fault in faults[:5])
             raise DocumentationLies(f"{told_faults}; {told}")
+
+
+def _check_headers(described: Operation, documented: dict[str, Any], answer: TestResponse, told: str) -> None:
+    """What is sent is documented, and what a good answer always has is sent."""
+    for name in ("ETag", "Location", "Retry-After", "Idempotent-Replayed", "Link"):
+        if name in answer.headers and name not in documented:
+            raise DocumentationLies(f"undocumented header {name}; {told}")
+    for name in ("ETag", "Location"):
+        if name in documented and name not in answer.headers:
+            raise DocumentationLies(f"no header {name}; {told}")
 
 
 @cache

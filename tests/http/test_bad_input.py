@@ -132,6 +132,7 @@ def test_a_body_of_a_megabyte_is_refused_everywhere(app: Flask, session: Session
         each.name: told(answer)
         for each in WITH_BODY
         if not is_problem(answer := send(app, place, each, data=body), 413)
+        or answer.json["errors"] != [{"field": "body", "message": "send at most 256 KiB"}]
     }
     assert wrong == {}
     assert fingerprint(session) == before

@@ -97,6 +97,7 @@ def test_while_the_first_runs_a_repetition_is_told_so(ana: Client, desk: dict[st
     session.scalar(select(func.pg_advisory_xact_lock(claim.lock())).select_from(Booking).limit(1))
     running = ana.post("/bookings", json=desk, key="breakfast")
     assert (running.status_code, running.json["code"]) == (409, "request_in_flight")
+    assert running.headers["Retry-After"] == "1"
     session.rollback()
     assert ana.post("/bookings", json=desk, key="breakfast").status_code == 201
 

@@ -11,10 +11,21 @@ from argon2 import PasswordHasher, extract_parameters
 from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
 
 from app.network import passwords, privacy
 from app.network.models import Member
-from tests.builders import a_manager, a_member, a_membership, a_network, a_role, a_space, a_token, an_operator
+from tests.builders import (
+    a_manager,
+    a_member,
+    a_membership,
+    a_network,
+    a_pool,
+    a_role,
+    a_space,
+    a_token,
+    an_operator,
+)
 from tests.conftest import Clock
 from tests.http.client import Client
 
@@ -55,7 +66,8 @@ def test_an_address_has_one_account_however_it_is_spelt(app: Flask) -> None:
         ("email", "a" * 250 + "@example.org"), ("email", "a@@example.org"), ("email", 7), ("email", None),
         ("password", "too short"), ("password", "x" * 201), ("password", "ana@example.org"),
         ("password", "ANA@example.org"), ("name", "   "), ("name", "x" * 201), ("name", "Ana\r\nBcc: x@y.z"),
-        ("locale", "es"),
+        ("name", "\u200b\u2060"), ("name", "\u202e"), ("name", " \u00ad\ufeff "), ("name", "\u3164"),
+        ("name", "\u2800"), ("locale", "es"),
     ],
 )  # fmt: skip
 def test_a_sign_up_that_cannot_be_kept_is_refused_by_field(
@@ -103,6 +115,54 @@ def test_guessing_is_slowed_down_and_the_right_password_never_counts_as_a_guess(
     assert elsewhere.status_code == 401, "another client may still try"
 
 
+def guesses(
+    app: Flask, count: int, *, emails: str = "ana@example.org", clients: str = "192.0.2.1"
+) -> list[TestResponse]:
+    """`count` wrong passwords; a {} in `emails` or `clients` is numbered."""
+    return [
+        Client(app).post(
+            "/tokens",
+            json={"email": emails.format(number), "password": "not the password"},
+            headers={"X-Forwarded-For": clients.format(number)},
+        )
+        for number in range(count)
+    ]
+
+
+def test_a_client_that_guesses_at_many_accounts_is_slowed_down(app: Flask) -> None:
+    signed_up(app)
+    here = {"X-Forwarded-For": "192.0.2.1"}
+    right = {"email": "ana@example.org", "password": PASSWORD}
+    for _ in range(3):
+        assert Client(app).post("/tokens", json=right, headers=here).status_code == 201
+    tried = guesses(app, 31, emails="nobody{}@example.org")
+    assert [answer.status_code for answer in tried] == [401] * 30 + [429]
+    assert 1 <= int(tried[-1].headers["Retry-After"]) <= 300
+    assert Client(app).post("/tokens", json=right, headers=here).status_code == 429
+    assert Client(app).post("/tokens", json=right).status_code == 201, "another client signs in"
+
+
+def test_an_account_that_many_clients_guess_at_is_slowed_down(app: Flask) -> None:
+    signed_up(app)
+    signed_up(app, email="eve@example.org")
+    for _ in range(3):
+        signed_in(app)
+    tried = guesses(app, 51, clients="192.0.2.{}")
+    assert [answer.status_code for answer in tried] == [401] * 50 + [429]
+    assert 1 <= int(tried[-1].headers["Retry-After"]) <= 3600
+    assert signed_in(app, "eve@example.org").get("/me").status_code == 200, "another account is not"
+
+
+def test_a_client_signs_up_so_many_and_then_waits(app: Flask) -> None:
+    for number in range(20):
+        signed_up(app, email=f"ana{number}@example.org")
+    body = {"email": "one.more@example.org", "password": PASSWORD, "name": "Ana"}
+    refused = Client(app).post("/members", json=body)
+    assert (refused.status_code, refused.json["code"]) == (429, "too_many_requests")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    assert Client(app).post("/members", json=body, headers={"X-Forwarded-For": "192.0.2.9"}).status_code == 201
+
+
 def test_a_client_may_not_name_its_own_address_in_front_of_the_proxy(app: Flask) -> None:
     guess = {"email": "ana@example.org", "password": "not the password"}
     for number in range(10):
@@ -132,6 +192,40 @@ def test_tokens_are_listed_revoked_limited_and_expire(app: Flask, clock: Clock) 
     assert reader.get("/me").status_code == 401
     assert laptop.delete(f"/tokens/{shown[1]['id']}").status_code == 204
     assert laptop.get("/me").status_code == 401
+
+
+def test_a_token_without_read_reads_nothing_and_one_without_write_writes_nothing(app: Flask, session: Session) -> None:
+    space = a_space(session)
+    manager, pool = a_manager(session, space), a_pool(session, space)
+    writer = Client(app, a_token(session, manager, scopes=["write"]))
+    reader = Client(app, a_token(session, manager, scopes=["read"]))
+    session.commit()
+    assert writer.get("/spaces").status_code == 200, "open to all"
+    for address in ("/me", "/bookings", "/tokens"):
+        refused = writer.get(address)
+        assert (refused.status_code, refused.json["code"], refused.json["needed"]) == (403, "not_allowed", "read")
+        assert reader.get(address).status_code == 200
+    period = {"start": "2026-03-03T10:00:00Z", "end": "2026-03-03T12:00:00Z"}
+    wish = {"resource_id": str(pool.uid), **period}
+    asked = (("/quotes", wish), (f"/spaces/{space.uid}/closures/preview", period))
+    for address, body in asked:
+        assert reader.post(address, json=body).status_code == 200
+        assert writer.post(address, json=body).json["needed"] == "read"
+    assert reader.post("/bookings", json=wish).json["needed"] == "write"
+    assert writer.post("/bookings", json=wish).status_code == 201
+
+
+def test_a_dead_token_keeps_nobody_from_what_is_open_to_all(app: Flask, clock: Clock) -> None:
+    signed_up(app)
+    dead = signed_in(app, expires_in_days=1)
+    clock.pass_by(days=2)
+    for client in (dead, Client(app, "unknown")):
+        assert client.get("/me").status_code == 401
+        assert client.get("/spaces").status_code == 200
+        body = {"email": "ana@example.org", "password": PASSWORD}
+        assert client.post("/tokens", json=body).status_code == 201
+    new = {"email": "eve@example.org", "password": PASSWORD, "name": "Eve"}
+    assert dead.post("/members", json=new).status_code == 201
 
 
 def test_nobody_revokes_somebody_elses_token(app: Flask) -> None:

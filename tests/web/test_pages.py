@@ -358,6 +358,25 @@ def test_an_address_nobody_could_have_typed_leads_nowhere(app: Flask, stage: Sta
     assert Browser(app).get(f"/spaces/{slug}").status_code == 404
 
 
+@pytest.mark.parametrize("key", ["", "é", "x" * 256])
+def test_a_button_without_its_key_says_that_the_form_is_too_old(
+    app: Flask, stage: Stage, make_session: sessionmaker[TenantSession], key: str
+) -> None:
+    browser = Browser(app)
+    browser.sign_in()
+    browser.ask(stage.pool, "09:00", "12:00")
+    assert browser.submit("/bookings", key=key).status_code == 400
+    assert "This form is too old" in browser.page
+    assert bookings(make_session) == []
+
+
+def test_a_search_for_no_letter_finds_nothing(app: Flask, stage: Stage) -> None:
+    browser = Browser(app)
+    assert "La Place" in browser.get("/", q="place").get_data(as_text=True)
+    assert "La Place" in browser.get("/", q=" ").get_data(as_text=True)
+    assert "La Place" not in browser.get("/", q="%").get_data(as_text=True)
+
+
 def test_what_no_database_keeps_breaks_no_form(app: Flask, stage: Stage) -> None:
     browser = Browser(app)
     browser.get("/sign-in")

@@ -9,14 +9,14 @@ from marshmallow import fields, validate
 from app.booking.calendar.feeds import SUBJECTS
 from app.booking.models import Feed
 from app.events.envelope import instant
-from app.http.schemas import Strict
+from app.http.schemas import Strict, not_blank, one_line
 
 
 class NewFeed(Strict):
     scope = fields.String(required=True, validate=validate.OneOf(list(SUBJECTS)))
     space_id = fields.UUID(load_default=None)
     resource_id = fields.UUID(load_default=None)
-    name = fields.String(required=True, validate=[validate.Length(1, 100), validate.Regexp(r"\s*\S")])
+    name = fields.String(required=True, validate=[validate.Length(1, 100), not_blank, one_line])
 
 
 class OpenedFeed(Strict):

@@ -29,7 +29,7 @@ blueprint = Blueprint("catalogue", __name__)
 
 @operation(
     blueprint, "POST", "/spaces/<space_id>/resources", body=schemas.NewResource, returns=schemas.ResourceShape,
-    status=201, problems=(403, 404),
+    status=201, problems=(403, 404), etag=True, located=True,
 )  # fmt: skip
 def create_resource(call: Call, space_id: UUID, body: dict[str, Any]) -> Reply:
     """Offer something new: over new units, or over units the space has (a combination takes `all` of them)."""
@@ -39,7 +39,13 @@ def create_resource(call: Call, space_id: UUID, body: dict[str, Any]) -> Reply:
 
 
 @operation(
-    blueprint, "GET", "/resources/<resource_id>", returns=schemas.ResourceShape, signed_in=False, problems=(404,)
+    blueprint,
+    "GET",
+    "/resources/<resource_id>",
+    returns=schemas.ResourceShape,
+    signed_in=False,
+    problems=(404,),
+    etag=True,
 )
 def show_resource(call: Call, resource_id: UUID) -> Reply:
     """One resource, with its rules, units and prices."""
@@ -49,7 +55,7 @@ def show_resource(call: Call, resource_id: UUID) -> Reply:
 
 @operation(
     blueprint, "PATCH", "/resources/<resource_id>", body=schemas.ResourceChange, returns=schemas.ResourceShape,
-    if_match=True, problems=(403, 404),
+    if_match=True, problems=(403, 404), etag=True,
 )  # fmt: skip
 def change_resource(call: Call, resource_id: UUID, body: dict[str, Any]) -> Reply:
     """Change what is given; `unit_ids` replaces the units it takes."""
@@ -67,7 +73,7 @@ def archive_resource(call: Call, resource_id: UUID) -> None:
 
 @operation(
     blueprint, "PUT", "/resources/<resource_id>/rules", body=schemas.RulesShape, returns=schemas.ResourceShape,
-    if_match=True, problems=(403, 404),
+    if_match=True, problems=(403, 404), etag=True,
 )  # fmt: skip
 def replace_rules(call: Call, resource_id: UUID, body: dict[str, Any]) -> Reply:
     """Replace the booking rules and cancellation terms; what is left out gets its default."""
@@ -78,7 +84,7 @@ def replace_rules(call: Call, resource_id: UUID, body: dict[str, Any]) -> Reply:
 
 @operation(
     blueprint, "POST", "/resources/<resource_id>/prices", body=schemas.NewPrice, returns=schemas.ResourceShape,
-    status=201, problems=(403, 404),
+    status=201, problems=(403, 404), etag=True, located=True,
 )  # fmt: skip
 def add_price(call: Call, resource_id: UUID, body: dict[str, Any]) -> Reply:
     """A new version of the prices from a day on; the version without end before it ends there."""
@@ -101,7 +107,7 @@ def create_units(call: Call, space_id: UUID, body: dict[str, Any]) -> list[dict[
 
 @operation(
     blueprint, "PATCH", "/units/<unit_id>", body=schemas.UnitChange, returns=schemas.UnitShape, if_match=True,
-    problems=(403, 404),
+    problems=(403, 404), etag=True,
 )  # fmt: skip
 def rename_unit(call: Call, unit_id: UUID, body: dict[str, Any]) -> Reply:
     """Give a unit another name."""
@@ -124,6 +130,7 @@ def archive_unit(call: Call, unit_id: UUID) -> None:
     returns=schemas.AllHoursShape,
     signed_in=False,
     problems=(404,),
+    etag=True,
 )
 def show_opening_hours(call: Call, space_id: UUID) -> Reply:
     """The weekly hours as they are written down, and the exceptions of today and later."""
@@ -135,7 +142,7 @@ def show_opening_hours(call: Call, space_id: UUID) -> Reply:
 
 @operation(
     blueprint, "PUT", "/spaces/<space_id>/opening-hours", body=schemas.OpeningHoursShape,
-    returns=schemas.AllHoursShape, if_match=True, problems=(403, 404),
+    returns=schemas.AllHoursShape, if_match=True, problems=(403, 404), etag=True,
 )  # fmt: skip
 def replace_opening_hours(call: Call, space_id: UUID, body: dict[str, Any]) -> Reply:
     """Replace the weekly hours. Bookings outside of the new ones stay: close the days instead to have them moved."""
@@ -146,7 +153,7 @@ def replace_opening_hours(call: Call, space_id: UUID, body: dict[str, Any]) -> R
 
 @operation(
     blueprint, "POST", "/spaces/<space_id>/hours-exceptions", body=schemas.ExceptionShape,
-    returns=schemas.ExceptionShape, status=201, problems=(403, 404),
+    returns=schemas.ExceptionShape, status=201, problems=(403, 404), etag=True,
 )  # fmt: skip
 def create_hours_exception(call: Call, space_id: UUID, body: dict[str, Any]) -> Reply:
     """Other hours on one day, instead of what was said of it before; without openings it is closed."""

@@ -14,14 +14,13 @@ from app.booking.models import KINDS, HoursException, OpeningHours, Unit
 from app.booking.prices import AUDIENCES as PRICE_AUDIENCES
 from app.booking.prices import Tariff
 from app.booking.rules import AUDIENCES
-from app.http.schemas import Strict, one_line
+from app.http.schemas import Strict, not_blank, one_line
 
 LONGEST_MINUTES = 366 * 24 * 60
 MOST_CENTS = 100_000_000  # a million, in any currency we meet
 
 
 def name(**kwargs: Any) -> fields.String:
-    not_blank = validate.Regexp(r".*\S", error="Do not leave it blank.")
     return fields.String(validate=[validate.Length(1, 100), not_blank, one_line], **kwargs)
 
 

@@ -35,7 +35,7 @@ def list_spaces(call: Call, query: dict[str, Any]) -> Paged:
     return Paged([schemas.describe_found(space) for space in shown], shown[-1].key if len(found) > page.limit else None)
 
 
-@operation(blueprint, "GET", "/spaces/<space>", returns=schemas.SpaceShape, signed_in=False, problems=(404,))
+@operation(blueprint, "GET", "/spaces/<space>", returns=schemas.SpaceShape, signed_in=False, problems=(404,), etag=True)
 def show_space(call: Call, space: str) -> Reply:
     """One space, by id or slug. Its ETag covers everything it offers."""
     listing = listing_of(call.session, space)

@@ -22,7 +22,10 @@ LONGEST_SPAN = timedelta(days=92)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceSearch:
-    """`q` is looked for in names and towns, whatever its accents; `network` is a public id or slug."""
+    """`q` is looked for in names and towns, whatever its accents; without a letter or digit it finds nothing.
+
+    `network` is a public id or slug.
+    """
 
     near: Point | None = None
     within_km: float | None = None
@@ -65,8 +68,10 @@ def find_spaces(session: Session, search: SpaceSearch, page: Page) -> list[Found
 def _matches(listing: Listing, search: SpaceSearch) -> bool:
     if search.country is not None and listing.country != search.country:
         return False
-    text = folded(f"{listing.name} {listing.town}")
-    return search.q is None or all(word in text for word in folded(search.q).split())
+    if search.q is None:
+        return True
+    text, words = folded(f"{listing.name} {listing.town}"), folded(search.q).split()
+    return bool(words) and all(word in text for word in words)
 
 
 def _checked(after: list[Any] | None) -> list[Any] | None:
