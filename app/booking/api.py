@@ -18,7 +18,8 @@ from app.booking.wishes import Wish
 from app.errors import Invalid, NotFound
 from app.events.envelope import instant
 from app.http.operation import Call, Reply, operation
-from app.http.paging import Paged, page_of
+from app.http.paging import LARGEST, Paged, page_of
+from app.http.schemas import PageQuery
 from app.network import audit
 from app.network.models import Member, Space
 from app.network.people import Person, acting_for, person_of
@@ -148,10 +149,11 @@ def join_waitlist(call: Call, body: dict[str, Any]) -> dict[str, Any]:
     return listing.describe_wait(call.session, entry)
 
 
-@operation(blueprint, "GET", "/waitlist", returns=schemas.WaitShape, many=True)
-def list_waitlist(call: Call) -> list[dict[str, Any]]:
+@operation(blueprint, "GET", "/waitlist", query=PageQuery, returns=schemas.WaitShape, many=True, paged=True)
+def list_waitlist(call: Call, query: dict[str, Any]) -> Paged:
     """What I wait or waited for, newest first."""
-    return listing.my_waiting(call.session, call.person)
+    page = page_of(query["limit"], query["cursor"], key=(int,), default=LARGEST)
+    return listing.my_waiting(call.session, call.person, page)
 
 
 @operation(blueprint, "DELETE", "/waitlist/<entry_id>", returns=schemas.WaitShape, problems=(409,))

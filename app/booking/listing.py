@@ -14,7 +14,7 @@ from app.booking.localtime import parse_instant
 from app.booking.models import Booking, Closure, Resource, WaitlistEntry
 from app.errors import Invalid
 from app.events.envelope import instant
-from app.http.paging import Page, Paged
+from app.http.paging import Page, Paged, cut
 from app.network import audit
 from app.network.models import Space
 from app.network.people import Person
@@ -76,9 +76,12 @@ def describe_wait(session: Session, entry: WaitlistEntry) -> dict[str, Any]:
     }
 
 
-def my_waiting(session: Session, person: Person) -> list[dict[str, Any]]:
+def my_waiting(session: Session, person: Person, page: Page) -> Paged:
     query = select(WaitlistEntry).where(WaitlistEntry.member_id == person.member_id).order_by(WaitlistEntry.id.desc())
-    return [describe_wait(session, entry) for entry in session.scalars(query.limit(100))]
+    if page.after is not None:
+        query = query.where(WaitlistEntry.id < page.after[0])
+    shown, last = cut(session.scalars(query.limit(page.limit + 1)).all(), page, lambda entry: [entry.id])
+    return Paged([describe_wait(session, entry) for entry in shown], last)
 
 
 def describe_closure(closure: Closure) -> dict[str, Any]:

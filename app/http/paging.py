@@ -6,7 +6,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,19 +32,38 @@ class Paged:
     last: list[Any] | None = None
 
 
-def page_of(limit: int | None, cursor: str | None, *, key: tuple[type, ...] | None = None) -> Page:
-    """`key` says of what types this list's keys are, e.g. (str, int).
+def page_of(
+    limit: int | None,
+    cursor: str | None,
+    *,
+    key: tuple[type, ...] | None = None,
+    order: str | None = None,
+    default: int = DEFAULT,
+) -> Page:
+    """`key` says of what types this list's keys are, e.g. (str, int); a list of several orders has their names first.
 
-    Raises Invalid naming `cursor` when it is not one of ours, or of another list.
+    Raises Invalid naming `cursor` when it is not one of ours, or of another list or order.
     """
     after = read_cursor(cursor) if cursor else None
     if after is not None and key is not None and tuple(type(part) for part in after) != key:
         raise _not_ours()
-    return Page(limit or DEFAULT, after)
+    if after is not None and order not in (None, after[0]):
+        raise _not_ours()
+    return Page(limit or default, after)
+
+
+def cut(rows: Sequence[Any], page: Page, key: Callable[[Any], list[Any]]) -> tuple[Sequence[Any], list[Any] | None]:
+    """The rows of `page` out of one more than it holds, and the key of the last when more follow."""
+    shown = rows[: page.limit]
+    return shown, key(shown[-1]) if len(rows) > page.limit else None
 
 
 def write_cursor(key: list[Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(key, separators=(",", ":")).encode()).decode().rstrip("=")
+    return (
+        base64.urlsafe_b64encode(json.dumps(key, ensure_ascii=False, separators=(",", ":")).encode())
+        .decode()
+        .rstrip("=")
+    )
 
 
 def read_cursor(cursor: str) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -15,11 +16,11 @@ from app.errors import NotFound
 from app.events.envelope import instant
 from app.http import rate_limits
 from app.http.operation import Call, Reply, operation
-from app.http.paging import Paged, page_of
+from app.http.paging import LARGEST, Paged, cut, page_of
 from app.http.schemas import PageQuery
 from app.http.signing_in import sign_in
 from app.network import accounts, audit, profile, schemas, tokens
-from app.network.models import Space
+from app.network.models import ApiToken, Space
 from app.network.roles import MANAGE
 
 blueprint = Blueprint("network", __name__)
@@ -44,16 +45,20 @@ def create_token(call: Call, body: dict[str, Any]) -> dict[str, Any]:
     return {"id": str(issued.token.uid), "token": issued.secret}
 
 
-@operation(blueprint, "GET", "/tokens", returns=schemas.TokenShape, many=True)
-def list_tokens(call: Call) -> list[dict[str, Any]]:
+@operation(blueprint, "GET", "/tokens", query=PageQuery, returns=schemas.TokenShape, many=True, paged=True)
+def list_tokens(call: Call, query: dict[str, Any]) -> Paged:
     """My live tokens and browser sessions, newest first."""
-    return _tokens(call)
+    page = page_of(query["limit"], query["cursor"], key=(int,), default=LARGEST)
+    before = page.after[0] if page.after else None
+    mine = tokens.live_tokens(
+        call.session, member_id=call.person.member_id, now=call.now, before=before, limit=page.limit + 1
+    )
+    shown, last = cut(mine, page, lambda token: [token.id])
+    return Paged(_described(call, shown), last)
 
 
-def _tokens(call: Call) -> list[dict[str, Any]]:
-    person = call.person
-    mine = tokens.live_tokens(call.session, member_id=person.member_id, now=call.now)
-    return [schemas.describe_token(token, current_id=person.token_id) for token in mine]
+def _described(call: Call, mine: Sequence[ApiToken]) -> list[dict[str, Any]]:
+    return [schemas.describe_token(token, current_id=call.person.token_id) for token in mine]
 
 
 @operation(blueprint, "DELETE", "/tokens/<token_id>", status=204)
@@ -104,7 +109,7 @@ def export_me(call: Call) -> dict[str, Any]:
     return {
         "exported_at": instant(call.now),
         "account": profile.describe_me(call.session, member, person),
-        "tokens": _tokens(call),
+        "tokens": _described(call, tokens.live_tokens(call.session, member_id=person.member_id, now=call.now)),
         "other": accounts.exported(call.session, person.member_id, now=call.now),
     }
 

@@ -52,11 +52,15 @@ def issue_token(
     return Issued(secret, token)
 
 
-def live_tokens(session: Session, *, member_id: int, now: datetime) -> Sequence[ApiToken]:
-    """A member's tokens that still open something, newest first."""
+def live_tokens(
+    session: Session, *, member_id: int, now: datetime, before: int | None = None, limit: int | None = None
+) -> Sequence[ApiToken]:
+    """A member's tokens that still open something, newest first; those older than `before`, an internal id."""
     alive = (ApiToken.revoked_at.is_(None), ApiToken.expires_at.is_(None) | (ApiToken.expires_at > now))
     mine = select(ApiToken).where(ApiToken.member_id == member_id, *alive)
-    return session.scalars(mine.order_by(ApiToken.id.desc())).all()
+    if before is not None:
+        mine = mine.where(ApiToken.id < before)
+    return session.scalars(mine.order_by(ApiToken.id.desc()).limit(limit)).all()
 
 
 def revoke_token(session: Session, *, member_id: int, token_uid: UUID, now: datetime) -> None:

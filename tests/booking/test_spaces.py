@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 from uuid import uuid4
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
 from app.booking.finding.places import Point, distance_km, folded
-from app.booking.models import Booking, Closure, HoursException, Occupancy, Resource, ResourceUnit
+from app.booking.models import Booking, Closure, HoursException, Occupancy, Resource, ResourceUnit, WaitlistEntry
 from app.network.models import AuditEntry, Member, Space
 from tests.builders import (
     a_manager,
@@ -102,6 +103,84 @@ def test_pages_of_spaces_follow_each_other(app: Flask, session: Session, near: d
         query = {**query, "cursor": link.split("cursor=")[1].split(">")[0].replace("%3D", "=")} if link else {}
     assert seen == whole
     assert len(set(seen)) == 7
+
+
+def paged(api: Client, path: str, query: dict[str, str]) -> list[Any]:
+    """Everything, page by page as the Link header leads."""
+    seen, address = [], f"{path}?{urlencode(query)}"
+    while address:
+        page = api.get(address)
+        assert page.status_code == 200, page.text
+        seen.append(page.json)
+        link = page.headers.get("Link", "")
+        address = link.partition("<")[2].partition(">")[0]
+    return seen
+
+
+WHEN = {"start": "2026-03-03T10:00:00+01:00", "end": "2026-03-03T12:00:00+01:00"}
+ORDERS: list[dict[str, str]] = [{}, {"near": "50.63,3.778"}, {"order": "cheapest"}, {"space": "ath"}]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_pages_of_free_places_follow_each_other(app: Flask, session: Session, order: dict[str, str]) -> None:
+    spaces = [a_space(session, slug="ath"), a_space(session, name="Ярмарка " * 12, longitude=3.0), a_space(session)]
+    for number in range(9):
+        a_room(session, spaces[number % 3], name=f"Room {number}", price={"hour_tiers": [[None, number % 2 * 100]]})
+    session.commit()
+    api = Client(app)
+    whole = [place["resource"]["id"] for place in api.get("/availability", query={**WHEN, **order}).json]
+    assert len(set(whole)) == (3 if "space" in order else 9)
+    pages = paged(api, "/availability", {**WHEN, **order, "limit": "2"})
+    assert [len(page) for page in pages][:-1] == [2] * (len(pages) - 1)
+    assert [place["resource"]["id"] for page in pages for place in page] == whole
+
+
+def cursor_of(answer: Any) -> str:
+    return parse_qs(urlsplit(answer.headers["Link"].partition("<")[2].partition(">")[0]).query)["cursor"][0]
+
+
+def test_a_cursor_of_another_order_is_refused(app: Flask, session: Session) -> None:
+    for _ in range(3):
+        a_room(session, a_space(session))
+    session.commit()
+    api = Client(app)
+    lists: list[tuple[str, list[dict[str, str]]]] = [
+        ("/spaces", [{}, {"near": "50.63,3.778"}]),
+        ("/availability", [{**WHEN, **order} for order in ORDERS[:3]]),
+    ]
+    for path, orders in lists:
+        for order in orders:
+            cursor = cursor_of(api.get(path, query={**order, "limit": "1"}))
+            for other in orders:
+                answer = api.get(path, query={**other, "cursor": cursor})
+                assert answer.status_code == (200 if other == order else 422)
+                assert other == order or answer.json["errors"][0]["field"] == "cursor"
+
+
+def test_pages_of_resources_tokens_and_waits_follow_each_other(app: Flask, session: Session) -> None:
+    space, member = a_space(session, slug="ath"), a_member(session)
+    for number in range(5):
+        a_room(session, space, name=f"Room {number}", position=5 - number)
+    token = [a_token(session, member) for _ in range(5)][-1]
+    (room, *_) = session.scalars(select(Resource)).all()
+    for hour in range(5):
+        start = NINE + timedelta(hours=hour)
+        wait = {"space_id": space.id, "resource_id": room.id, "member_id": member.id}
+        saved(session, WaitlistEntry(**wait, starts_at=start, ends_at=start + timedelta(hours=1)))
+    session.commit()
+    api = Client(app, token)
+    for path in ("/spaces/ath/resources", "/tokens", "/waitlist"):
+        whole = api.get(path)
+        assert (len(whole.json), "Link" in whole.headers) == (5, False)
+        pages = paged(api, path, {"limit": "2"})
+        assert [len(page) for page in pages] == [2, 2, 1], path
+        assert sum(pages, []) == whole.json
+        assert api.get(path, query={"cursor": "abc"}).json["errors"][0]["field"] == "cursor"
+    cursor = cursor_of(api.get("/spaces/ath/resources?limit=2"))
+    last = session.scalars(select(Resource).where(Resource.name == "Room 3")).one()
+    last.archived_at = NINE
+    session.commit()
+    assert api.get(f"/spaces/ath/resources?cursor={cursor}").status_code == 422
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
+from operator import attrgetter
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import TextClause, bindparam, or_, select
@@ -21,7 +23,7 @@ from sqlalchemy.orm import Session
 from app.booking import rules
 from app.booking.catalogue.offers import Offer, quote_price
 from app.booking.finding.directory import Listing, listing_of, listings
-from app.booking.finding.places import Point, distance_km
+from app.booking.finding.places import Point, distance_km, folded, metres
 from app.booking.finding.standings import Standings, audience
 from app.booking.localtime import ONE_DAY
 from app.booking.prices import Price
@@ -53,6 +55,12 @@ class Search:
     within_km: float | None = None
     order: str | None = None
     limit: int = 100
+    after: list[Any] | None = None  # a key of this search's order
+
+    @property
+    def sorting(self) -> str:
+        """What comes first."""
+        return self.order or ("name" if self.near is None else "nearest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +92,17 @@ def find_places(session: Session, search: Search, *, person: Person | None, now:
     around = _Buffered(search)
     core = search.start, search.end
     taken = taken_units(session, core, {around(candidate.offer) for candidate in candidates})
-    found = _free(candidates, search, taken, around)
-    if search.order == "cheapest":
-        return sorted(found, key=lambda place: place.price.gross_cents)[: search.limit]
-    return list(islice(found, search.limit))
+    found: Iterable[Place] = _free(candidates, search, taken, around)
+    if search.sorting == "cheapest":
+        found = sorted(found, key=lambda place: key_of(search, place))
+    following = (place for place in found if search.after is None or key_of(search, place) > search.after)
+    return list(islice(following, search.limit))
+
+
+def key_of(search: Search, place: Place) -> list[Any]:
+    """Its place in the order, which is named: cents or metres, the space's name, and what tells equals apart."""
+    first = place.price.gross_cents if search.sorting == "cheapest" else metres(place.distance_km)
+    return [search.sorting, first, *_by_name(place.listing), place.offer.resource_id]
 
 
 def _check(search: Search) -> None:
@@ -105,7 +120,8 @@ def _around(session: Session, search: Search) -> list[tuple[float | None, Listin
     if search.network is not None:
         network_id = find_network(session, search.network)
         spaces = [listing for listing in spaces if listing.network_id == network_id]
-    return sorted(within(spaces, search.near, search.within_km), key=_by_distance_and_name)
+    found = within(spaces, search.near, search.within_km)
+    return sorted(found, key=lambda each: [metres(each[0]), *_by_name(each[1])])
 
 
 def within(
@@ -118,9 +134,8 @@ def within(
             yield distance, listing
 
 
-def _by_distance_and_name(found: tuple[float | None, Listing]) -> tuple[float, str, int]:
-    distance, listing = found
-    return distance or 0.0, listing.name, listing.id
+def _by_name(listing: Listing) -> list[Any]:
+    return [folded(listing.name)[:60], listing.id]
 
 
 def find_network(session: Session, key: str) -> int:
@@ -142,7 +157,7 @@ def _admitted(
     wanted = [
         (offer, listing, distance)
         for distance, listing in spaces
-        for offer in listing.offers
+        for offer in sorted(listing.offers, key=attrgetter("resource_id"))
         if search.kind in (None, offer.kind) and offer.capacity >= search.people and offer.unit_ids
     ]
     standings = Standings(session, person, (offer for offer, _, _ in wanted), start=search.start)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from math import asin, cos, radians, sin, sqrt
 from typing import NamedTuple
 
@@ -39,6 +40,12 @@ def distance_km(one: Point, other: Point) -> float:
     return 2 * EARTH_RADIUS_KM * asin(min(1.0, sqrt(half_across + cos(latitude) * cos(other_latitude) * half_along)))
 
 
+def metres(distance_km: float | None) -> int:
+    """A distance as lists are ordered by it; 0 where none was asked."""
+    return 0 if distance_km is None else round(distance_km * 1000)
+
+
+@lru_cache(maxsize=4096)
 def folded(text: str) -> str:
     """`text` without accents, case and punctuation: "Île-d'Yeu" and "ile d yeu" are the same."""
     decomposed = unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe").replace("æ", "ae"))

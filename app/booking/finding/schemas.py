@@ -50,7 +50,7 @@ class SpaceQuery(PageQuery):
     )
 
 
-class AvailabilityQuery(Strict):
+class AvailabilityQuery(PageQuery):
     start = fields.String(required=True, metadata={"format": "date-time", "example": "2026-06-17T09:00:00+02:00"})
     end = fields.String(required=True, metadata={"format": "date-time", "example": "2026-06-17T12:00:00+02:00"})
     kind = fields.String(load_default=None, validate=validate.OneOf(KINDS))

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.booking.finding.availability import find_network, within
 from app.booking.finding.directory import Listing, listings
-from app.booking.finding.places import Point, folded
+from app.booking.finding.places import Point, folded, metres
 from app.booking.hours import Period
 from app.errors import Invalid
 from app.http.paging import Page
@@ -42,16 +42,15 @@ class FoundSpace:
 
     @property
     def key(self) -> list[Any]:
-        """Its place in the order: metres away, then name, then public id."""
-        metres = 0 if self.distance_km is None else round(self.distance_km * 1000)
-        return [metres, folded(self.listing.name)[:60], str(self.listing.uid)]
+        """Its place in the order, which is named: metres away, then name, then public id."""
+        order = "name" if self.distance_km is None else "nearest"
+        return [order, metres(self.distance_km), folded(self.listing.name)[:60], str(self.listing.uid)]
 
 
 def find_spaces(session: Session, search: SpaceSearch, page: Page) -> list[FoundSpace]:
     """One more than a page of spaces, the nearest first, else by name. Raises NotFound for an unknown network."""
     if search.near is None and search.within_km is not None:
         raise Invalid.field("near", "is needed with within_km: write latitude,longitude")
-    after = _checked(page.after)
     networks = {network.id: network for network in session.scalars(select(Network))}
     wanted = [listing for listing in listings(session) if _matches(listing, search)]
     if search.network is not None:
@@ -61,7 +60,7 @@ def find_spaces(session: Session, search: SpaceSearch, page: Page) -> list[Found
         FoundSpace(listing, networks[listing.network_id], distance)
         for distance, listing in within(wanted, search.near, search.within_km)
     ]
-    following = [space for space in found if after is None or space.key > after]
+    following = [space for space in found if page.after is None or space.key > page.after]
     return sorted(following, key=lambda space: space.key)[: page.limit + 1]
 
 
@@ -72,12 +71,6 @@ def _matches(listing: Listing, search: SpaceSearch) -> bool:
         return True
     text, words = folded(f"{listing.name} {listing.town}"), folded(search.q).split()
     return bool(words) and all(word in text for word in words)
-
-
-def _checked(after: list[Any] | None) -> list[Any] | None:
-    if after is not None and [type(part) for part in after] != [int, str, str]:
-        raise Invalid.field("cursor", "use the cursor of the Link header, or none")
-    return after
 
 
 def open_days(listing: Listing, *, first: date, last: date) -> list[tuple[date, list[Period]]]:
