@@ -31,6 +31,7 @@ from sqlalchemy import (
     event,
     text,
 )
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg as psycopg_dialect
 from sqlalchemy.exc import (
     DBAPIError,
     InterfaceError,
@@ -113,14 +114,28 @@ class Statement:
 
     def __init__(self, sql: str) -> None:
         self.sql = re.sub(r"(?<!:):([a-z_]+)\b", r"%(\1)s", " ".join(sql.replace("%", "%%").split()))
+        self.fixed: dict[str, Any] = {}
+        self.for_the_system = False
+
+    @classmethod
+    def of(cls, query: Any) -> Statement:
+        """A select on mapped classes, for the system alone: no scope would limit what it finds."""
+        compiled = query.compile(dialect=psycopg_dialect())
+        statement = cls("")
+        statement.sql = str(compiled)
+        statement.for_the_system = True
+        statement.fixed = {name: value for name, value in compiled.params.items() if value is not None}
+        return statement
 
     def run(self, session: Session, parameters: dict[str, Any] | list[dict[str, Any]]) -> Rows:
         """Execute it with one set of parameters, or once for each of several."""
+        if self.for_the_system and not tenancy.scope_of(session).sees_all:
+            raise tenancy.TenancyBreach("this statement is not limited to any scope")
         driver = session.info.get("driver") or _driver_of(session)
         rows = Rows(driver, row_factory=namedtuple_row)
         try:
             if isinstance(parameters, dict):
-                rows.execute(self.sql, parameters)
+                rows.execute(self.sql, {**self.fixed, **parameters} if self.fixed else parameters)
             else:
                 rows.executemany(self.sql, parameters)
         except PsycopgError as error:
@@ -155,8 +170,11 @@ def _as_sqlalchemy(sql: str, error: PsycopgError, *, lost: bool) -> BaseExceptio
     return DBAPIError.instance(sql, None, error, PsycopgError, hide_parameters=True, connection_invalidated=lost)
 
 
-def make_engine(url: str, *, pool_size: int = 5, application_name: str = "passerelle") -> Engine:
-    """An engine in READ COMMITTED; psycopg prepares what it sees five times, and times out rather than hangs."""
+def make_engine(url: str, *, pool_size: int = 5, application_name: str = "passerelle", durable: bool = True) -> Engine:
+    """An engine in READ COMMITTED; psycopg prepares what it sees five times, and times out rather than hangs.
+
+    Without `durable` a commit does not wait for the disk: for what can be done again from what is on it.
+    """
     engine = create_engine(
         url,
         poolclass=QueuePool,
@@ -169,7 +187,7 @@ def make_engine(url: str, *, pool_size: int = 5, application_name: str = "passer
             "application_name": application_name,
             "connect_timeout": 5,
             "options": "-c timezone=UTC -c jit=off -c lock_timeout=5s -c statement_timeout=30s"
-            " -c idle_in_transaction_session_timeout=60s",
+            " -c idle_in_transaction_session_timeout=60s" + ("" if durable else " -c synchronous_commit=off"),
         },
     )
     event.listen(engine, "connect", _one_integer_type)

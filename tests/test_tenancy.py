@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app import tenancy
 from app.booking.models import Booking
-from app.db import Base, TenantSession, raw
+from app.db import Base, Statement, TenantSession, raw, transaction
 from app.network.models import Member, Network, Space
 from app.network.people import find_person
 from app.tenancy import ANONYMOUS, RULES, SYSTEM, Scope, TenancyBreach, by_everyone, by_the_system
@@ -42,6 +42,7 @@ RAW = {
     "app.booking.finding.timeline": "busy or not; whose only for staff",
     "app.booking.finding.directory": "the public catalogue",
     "app.booking.calendar.lookup": "one feed by the hash of its secret",
+    "app.booking.calendar.entries": "the calendar worker's read of one booking; refused to any other scope",
     "app.booking.calendar.fragments": "written by the calendar worker",
     "app.demo.load": "ANALYZE",
     "workers.relay": "the outbox",
@@ -62,9 +63,18 @@ def speaks_raw(path: Path) -> bool:
     return any(
         (isinstance(call.func, ast.Name) and call.func.id in ("raw", "Statement"))
         or (isinstance(call.func, ast.Attribute) and call.func.attr in DOORS)
+        or ast.unparse(call.func) == "Statement.of"
         or any(word.arg == "raw" for word in call.keywords)
         for call in calls
     )
+
+
+def test_a_statement_for_the_system_is_refused_to_anybody_else(make_session: sessionmaker[TenantSession]) -> None:
+    spaces = Statement.of(select(Space.id))
+    with transaction(make_session, SYSTEM) as session:
+        assert spaces.run(session, {}).fetchall() == []
+    with pytest.raises(TenancyBreach), transaction(make_session, Scope(member_id=1)) as session:
+        spaces.run(session, {})
 
 
 def test_only_listed_modules_speak_sql_of_their_own() -> None:

@@ -27,6 +27,7 @@ CALENDAR = register(
     Consumer(
         name="calendar",
         aggregate_types=("booking",),
+        durable=False,
         handlers={
             "booking.made": refresh_fragment,
             "booking.moved": refresh_fragment,

@@ -41,10 +41,12 @@ DUE_MODULES = ("app.housekeeping", "app.booking.deciding", "app.booking.waiting"
 class Consumer:
     """One listener: its events arrive in order per aggregate, and each has its effect once.
 
-    It receives every event of its `aggregate_types`; those without a handler get a `skipped` receipt, so that sequences
-    stay contiguous. `prefetch` bounds the messages in hand (10 where effects are heavy, 50 for feeds). `from_` says
-    what a consumer that is new to an aggregate type gets: everything since the `beginning`, or what is recorded from
-    `now` on. `version` is part of the queue's name: a queue's arguments cannot be changed, only its name can.
+    It receives every event of its `aggregate_types`; those without a handler get a `skipped` receipt, so that
+    sequences stay contiguous. `prefetch` bounds the messages in hand (10 where effects are heavy, 50 for feeds).
+    `from_` says what a consumer that is new to an aggregate type gets: everything since the `beginning`, or what is
+    recorded from `now` on. `durable=False` is for effects in this database alone: a commit does not wait for the
+    disk, and what a crash of the server takes with it, receipt and effect together, the reconciler has sent again.
+    `version` is part of the queue's name: a queue's arguments cannot be changed, only its name can.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Consumer:
     handlers: Mapping[str, Handler]
     prefetch: int = 50
     from_: Literal["beginning", "now"] = "beginning"
+    durable: bool = True
     version: int = 1
 
     def __post_init__(self) -> None:

@@ -71,6 +71,9 @@ class Crew:
             config.database_url, pool_size=len(consumers) + 4, application_name="passerelle worker"
         )
         self._make_session = sessions(self._engine)
+        self._relaxed = make_engine(
+            config.database_url, pool_size=len(consumers), application_name="passerelle worker", durable=False
+        )
 
     def prepare(self, stop: threading.Event) -> None:
         """Tell the database who subscribes, however long it takes to answer."""
@@ -89,11 +92,14 @@ class Crew:
 
     def loops(self) -> dict[str, Loop]:
         loops: dict[str, Loop] = {
-            name: ConsumerLoop(self._bus, EventHandler(consumer, self._make_session)).run
+            name: ConsumerLoop(self._bus, self._handler(consumer)).run
             for name, consumer in self._consumers.items()
             if self._names & {ALL, name}
         }
         return loops | (self._leading() if self._names & {ALL, RELAY} else {})
+
+    def _handler(self, consumer: Consumer) -> EventHandler:
+        return EventHandler(consumer, self._make_session if consumer.durable else sessions(self._relaxed))
 
     def _leading(self) -> dict[str, Loop]:
         bus, engine, everyone = self._bus, self._engine, list(self._consumers.values())
@@ -105,6 +111,7 @@ class Crew:
 
     def close(self) -> None:
         self._engine.dispose()
+        self._relaxed.dispose()
 
 
 def run(

@@ -16,7 +16,9 @@ from sqlalchemy.orm import Session
 from app.booking.calendar.icalendar_text import Entry
 from app.booking.calendar.wording import MAIN_LANGUAGE, words
 from app.booking.models import Booking, CalendarFragment, Resource, Unit
+from app.db import Statement
 from app.network.models import Member, Space
+from app.tenancy import scope_of
 
 LONGEST_SUMMARY = 500  # characters: one row must not make everybody's calendar megabytes long
 
@@ -74,8 +76,13 @@ _AS_IT_IS = (
 )
 
 
+_FOR_THE_WORKER = Statement.of(_AS_IT_IS)
+
+
 def as_it_is(session: Session, booking_uid: UUID) -> Any:
     """The booking with the names around it and what calendars show of it so far; None for unknown or foreign ones."""
+    if scope_of(session).sees_all:
+        return _FOR_THE_WORKER.run(session, {"uid": booking_uid}).one_or_none()
     return session.execute(_AS_IT_IS, {"uid": booking_uid}).one_or_none()
 
 

@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session
 
 from app.booking.calendar.entries import STATUSES, as_it_is, busy_entry, own_entry, space_entry
 from app.booking.calendar.icalendar_text import vevent
-from app.db import raw
+from app.db import Statement
 
 Calendars = list[tuple[str, int]]  # (scope, scope_id), as feeds have them
 
 # Nothing gives way to an older revision, nor to the same texts; and only what gave way is stamped. The calendars come
 # sorted, so that consumers which stamp the same ones lock them in the same order and do not deadlock.
-_WRITE = raw(
+_WRITE = Statement(
     """
     WITH written AS (
         INSERT INTO calendar_fragment AS f (booking_id, booking_uid, member_id, space_id, resource_id, revision,
@@ -64,8 +64,8 @@ def refresh(session: Session, *, booking_uid: UUID, public_url: str, now: dateti
         raise UnknownBooking(str(booking_uid))
     scopes, scope_ids = zip(*_calendars(booking), strict=True)
     stamps = {"scopes": list(scopes), "scope_ids": list(scope_ids), "now": now}
-    written = session.execute(_WRITE, {**_fragment(booking, public_url=public_url), **stamps})
-    return written.first() is not None
+    written = _WRITE.run(session, {**_fragment(booking, public_url=public_url), **stamps})
+    return written.rowcount > 0
 
 
 def _fragment(booking: Any, *, public_url: str) -> dict[str, Any]:
