@@ -21,7 +21,7 @@ def prefer(candidates: Iterable[Candidate], *, last_unit_id: int | None = None) 
     """Unit ids, the best first: the last desk, then fewest holes, then least time in them, then the lowest id."""
 
     def rank(candidate: Candidate) -> tuple[bool, int, int, int]:
-        gaps = (candidate.free_before_minutes, candidate.free_after_minutes)
-        return candidate.unit_id != last_unit_id, sum(gap > 0 for gap in gaps), sum(gaps), candidate.unit_id
+        unit_id, before, after = candidate
+        return unit_id != last_unit_id, (before > 0) + (after > 0), before + after, unit_id
 
     return [candidate.unit_id for candidate in sorted(candidates, key=rank)]

@@ -156,15 +156,15 @@ def _free_units(
     if offer.takes == "all":
         return () if taken else offer.unit_ids
     opens, closes = _opening_around(offer, start, end)
-    neighbours = {unit_id: (before, after) for unit_id, _, before, after in near}
     started, ended = (instant.timestamp() for instant in occupied)
-    candidates = []
-    for unit_id in offer.unit_ids:
-        if unit_id not in taken:
-            before, after = neighbours.get(unit_id, (None, None))
-            gap_before = started - max(opens, before or opens)
-            gap_after = min(closes, after or closes) - ended
-            candidates.append(Candidate(unit_id, max(0, int(gap_before // 60)), max(0, int(gap_after // 60))))
+
+    def gaps(before: float | None, after: float | None) -> tuple[int, int]:
+        since, until = started - max(opens, before or opens), min(closes, after or closes) - ended
+        return max(0, int(since // 60)), max(0, int(until // 60))
+
+    beside = {unit_id: gaps(before, after) for unit_id, _, before, after in near}
+    alone = gaps(None, None)
+    candidates = [Candidate(unit_id, *beside.get(unit_id, alone)) for unit_id in offer.unit_ids if unit_id not in taken]
     return tuple(assignment.prefer(candidates, last_unit_id=last_unit))
 
 
