@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
-import types
-from collections.abc import Mapping
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
 from app.events.catalogue import CATALOGUE, DomainEvent
+from app.events.describing import channel_id, data_schema, example, says
 from app.events.envelope import SOURCE
+from app.events.readers import shipped
 
 VERSION = "1.0.0"
 EXCHANGE = "passerelle.events"
-_PRIMITIVES: Mapping[Any, dict[str, Any]] = {
-    str: {"type": "string"},
-    int: {"type": "integer"},
-    bool: {"type": "boolean"},
-    Any: {},
-}
-# What a field's name says about its text; the names are kept across the catalogue.
-_FORMATS = {"start": "date-time", "end": "date-time", "at": "date-time"}
 
 
 def document() -> dict[str, Any]:
@@ -48,49 +38,6 @@ def document() -> dict[str, Any]:
     }
 
 
-def channel_id(fact: type[DomainEvent]) -> str:
-    return f"{fact.type}.v{fact.version}"
-
-
-def data_schema(fact: type[DomainEvent]) -> dict[str, Any]:
-    """The JSON schema of an event's `data`, from its dataclass."""
-    hints = get_type_hints(fact)
-    fields = dataclasses.fields(fact)  # type: ignore[arg-type]
-    return {
-        "type": "object",
-        "description": inspect.cleandoc(fact.__doc__ or ""),
-        "properties": {field.name: _field_schema(field.name, hints[field.name]) for field in fields},
-        "required": [field.name for field in fields if field.default is dataclasses.MISSING],
-    }
-
-
-def _field_schema(name: str, hint: Any) -> dict[str, Any]:
-    schema = _schema(hint)
-    if schema.get("type") == "string":
-        if name in _FORMATS or name.endswith(("_at", "_start", "_end")):
-            schema["format"] = _FORMATS.get(name, "date-time")
-        elif name.endswith("_id"):
-            schema["format"] = "uuid"
-    if name.endswith("_cents"):
-        schema["description"] = "In cents of `currency`."
-    return schema
-
-
-def _schema(hint: Any) -> dict[str, Any]:
-    """Raises TypeError for a type that is no primitive: events carry nothing else."""
-    if hint in _PRIMITIVES:
-        return dict(_PRIMITIVES[hint])
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin is list:
-        return {"type": "array", "items": _schema(arguments[0])}
-    if origin is dict:
-        return {"type": "object", "additionalProperties": _schema(arguments[1])}
-    if origin in (Union, types.UnionType) and type(None) in arguments:
-        (inner,) = (argument for argument in arguments if argument is not type(None))
-        return {**_schema(inner), "type": [_schema(inner)["type"], "null"]}
-    raise TypeError(f"an event cannot carry {hint!r}")
-
-
 def _channel(fact: type[DomainEvent]) -> dict[str, Any]:
     return {
         "address": fact.type,
@@ -111,9 +58,12 @@ def _message(fact: type[DomainEvent]) -> dict[str, Any]:
     return {
         "name": fact.type,
         "title": f"{fact.type}, version {fact.version}",
-        "summary": inspect.cleandoc(fact.__doc__ or "").split("\n")[0],
+        "summary": says(fact),
         "contentType": "application/cloudevents+json",
         "payload": _envelope_schema(fact),
+        "x-published-by": f"app.{fact.publisher}",
+        "x-consumed-by": dict(shipped().get(fact.type, {})),
+        "examples": [{"name": fact.type, "payload": example(fact)}],
     }
 
 
@@ -133,4 +83,8 @@ def _envelope_schema(fact: type[DomainEvent]) -> dict[str, Any]:
         "sequence": {"type": "integer", "minimum": 1},
         "data": {"$ref": f"#/components/schemas/{channel_id(fact)}"},
     }
-    return {"type": "object", "properties": attributes | {"requestid": text}, "required": list(attributes)}
+    optional = {
+        "requestid": text | {"description": "The HTTP request that caused it."},
+        "supersededby": uuid | {"description": "On an echo in an older version: the id of the same in the newest."},
+    }
+    return {"type": "object", "properties": attributes | optional, "required": list(attributes)}

@@ -1,43 +1,62 @@
 """Every domain event: a past-tense fact of primitives, named and versioned.
 
-An additive change is an optional field; anything else is a new version, published beside the old one until nobody reads
-it. Payloads carry ids, amounts, dates and codes, never names, e-mail addresses or titles: events outlive erasure.
-Ids are public UUIDs as text, instants RFC 3339 in UTC, amounts integer cents.
+An additive change is an optional field or a further code; anything else is a new version, published beside the old one
+until nobody reads it (app.events.upcasting). Payloads carry ids, amounts, dates and codes, never names, e-mail
+addresses or titles: events outlive erasure. What a field means is in app.events.meanings, or in the event's `says`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeVar
+
+from app.events.meanings import ALTERNATIVE, Meaning, cents, code, codes, id_of, ids_of, instant, objects
 
 
 class DomainEvent:
-    """What the outbox takes: `type`, `version` and `aggregate_type` are set by `@event`."""
+    """What the outbox takes. The class variables are set by `@event`."""
 
     type: ClassVar[str]
     version: ClassVar[int]
     aggregate_type: ClassVar[str]
+    publisher: ClassVar[str]
+    says: ClassVar[Mapping[str, Meaning]]
 
 
 CATALOGUE: dict[tuple[str, int], type[DomainEvent]] = {}
 Fact = TypeVar("Fact", bound=type[DomainEvent])
 
 
-def event(name: str, *, version: int, aggregate: str) -> Callable[[Fact], Fact]:
-    """Enter a frozen dataclass in the catalogue as `name` version `version`, about one kind of aggregate."""
+def event(
+    name: str,
+    *,
+    version: int,
+    aggregate: str,
+    by: str = "",
+    says: Mapping[str, Meaning] | None = None,
+    into: dict[tuple[str, int], type[DomainEvent]] = CATALOGUE,
+) -> Callable[[Fact], Fact]:
+    """Enter a frozen dataclass in the catalogue as `name` version `version`, about one kind of aggregate.
+
+    `by` is the module under `app` that publishes it; `says` are the meanings of fields that are this event's own.
+    Raises ValueError for a version that is there already, and for a meaning without a field.
+    """
 
     def enter(fact: Fact) -> Fact:
-        fact.type, fact.version, fact.aggregate_type = name, version, aggregate
-        if (name, version) in CATALOGUE:
+        fact.type, fact.version, fact.aggregate_type, fact.publisher = name, version, aggregate, by
+        fact.says = says or {}
+        if (name, version) in into:
             raise ValueError(f"{name} version {version} is in the catalogue twice")
-        CATALOGUE[name, version] = fact
+        if unknown := fact.says.keys() - {each.name for each in fields(fact)}:  # type: ignore[arg-type]
+            raise ValueError(f"{name} version {version} explains {sorted(unknown)}, which it does not have")
+        into[name, version] = fact
         return fact
 
     return enter
 
 
-@event("booking.made", version=1, aggregate="booking")
+@event("booking.made", version=1, aggregate="booking", by="booking.making")
 @dataclass(frozen=True, slots=True)
 class BookingMade(DomainEvent):
     """A place was taken: the booking is confirmed, or pending approval, or held (see `status`)."""
@@ -57,7 +76,17 @@ class BookingMade(DomainEvent):
     series_id: str | None = None
 
 
-@event("booking.moved", version=1, aggregate="booking")
+@event(
+    "booking.moved",
+    version=1,
+    aggregate="booking",
+    by="booking.moving",
+    says={
+        "previous_resource_id": id_of("a resource", "The resource that was booked before."),
+        "previous_start": instant("When the booking began before the move."),
+        "previous_end": instant("When the booking ended before the move.", "2026-03-02T16:00:00Z"),
+    },
+)
 @dataclass(frozen=True, slots=True)
 class BookingMoved(DomainEvent):
     """The booking is now at another time or on another resource, at the price shown."""
@@ -76,14 +105,29 @@ class BookingMoved(DomainEvent):
     vat_cents: int
     currency: str
     cover: list[dict[str, Any]]
+    status: str | None = None
 
 
-@event("booking.cancelled", version=1, aggregate="booking")
+@event(
+    "booking.cancelled",
+    version=1,
+    aggregate="booking",
+    by="booking.cancelling",
+    says={
+        "reason": code(
+            "Who or what cancelled it; `expired` is a hold or request that nobody settled in time.",
+            "member",
+            "staff",
+            "closure",
+            "expired",
+        ),
+        "fee_cents": cents("What the member owes all the same, under the terms frozen in the booking.", 0),
+        "alternatives": objects("What is offered to somebody displaced by a closure; else null.", ALTERNATIVE),
+    },
+)
 @dataclass(frozen=True, slots=True)
 class BookingCancelled(DomainEvent):
-    """The place is free again. `reason` is member, staff, closure, expired (a hold or request nobody settled);
-    `fee_cents` is owed under the terms frozen in the booking; `returned` is the cover given back; `alternatives` are
-    offered to somebody displaced by a closure: `[{resource_id, start, end}]`."""
+    """The booking is off and its place is free again."""
 
     booking_id: str
     space_id: str
@@ -96,10 +140,16 @@ class BookingCancelled(DomainEvent):
     alternatives: list[dict[str, Any]] | None = None
 
 
-@event("booking.edited", version=1, aggregate="booking")
+@event(
+    "booking.edited",
+    version=1,
+    aggregate="booking",
+    by="booking.moving",
+    says={"fields": codes("The names of the booking's fields, as in the API, that changed.", "attendees", "title")},
+)
 @dataclass(frozen=True, slots=True)
 class BookingEdited(DomainEvent):
-    """What people see of the booking changed, but neither its time nor its place nor its price; `fields` says what."""
+    """What people see of the booking changed, but neither its time nor its place nor its price."""
 
     booking_id: str
     space_id: str
@@ -107,7 +157,7 @@ class BookingEdited(DomainEvent):
     fields: list[str]
 
 
-@event("booking.approved", version=1, aggregate="booking")
+@event("booking.approved", version=1, aggregate="booking", by="booking.deciding")
 @dataclass(frozen=True, slots=True)
 class BookingApproved(DomainEvent):
     """A pending request was confirmed by the space."""
@@ -117,7 +167,7 @@ class BookingApproved(DomainEvent):
     member_id: str
 
 
-@event("booking.refused", version=1, aggregate="booking")
+@event("booking.refused", version=1, aggregate="booking", by="booking.deciding")
 @dataclass(frozen=True, slots=True)
 class BookingRefused(DomainEvent):
     """A pending request was refused by the space; the place is free again and all cover was given back."""
@@ -129,7 +179,7 @@ class BookingRefused(DomainEvent):
     returned: list[dict[str, Any]]
 
 
-@event("booking.accepted", version=1, aggregate="booking")
+@event("booking.accepted", version=1, aggregate="booking", by="booking.deciding")
 @dataclass(frozen=True, slots=True)
 class BookingAccepted(DomainEvent):
     """A hold (for instance a place offered from the waiting list) was taken up by its member."""
@@ -137,9 +187,16 @@ class BookingAccepted(DomainEvent):
     booking_id: str
     space_id: str
     member_id: str
+    status: str | None = None
 
 
-@event("booking.checked_in", version=1, aggregate="booking")
+@event(
+    "booking.checked_in",
+    version=1,
+    aggregate="booking",
+    by="booking.deciding",
+    says={"at": instant("When the member arrived.")},
+)
 @dataclass(frozen=True, slots=True)
 class BookingCheckedIn(DomainEvent):
     """The member arrived."""
@@ -150,7 +207,7 @@ class BookingCheckedIn(DomainEvent):
     at: str
 
 
-@event("booking.completed", version=1, aggregate="booking")
+@event("booking.completed", version=1, aggregate="booking", by="booking.deciding")
 @dataclass(frozen=True, slots=True)
 class BookingCompleted(DomainEvent):
     """The booking's time is over and it was used, or nobody had to check in."""
@@ -160,7 +217,7 @@ class BookingCompleted(DomainEvent):
     member_id: str
 
 
-@event("booking.no_show", version=1, aggregate="booking")
+@event("booking.no_show", version=1, aggregate="booking", by="booking.deciding")
 @dataclass(frozen=True, slots=True)
 class BookingNoShow(DomainEvent):
     """Nobody came within the grace time: the rest of the period is free again, the price stays due."""
@@ -171,7 +228,17 @@ class BookingNoShow(DomainEvent):
     member_id: str
 
 
-@event("waitlist.offered", version=1, aggregate="waitlist_entry")
+@event(
+    "waitlist.offered",
+    version=1,
+    aggregate="waitlist_entry",
+    by="booking.waiting",
+    says={
+        "waitlist_entry_id": id_of("a waiting-list entry", "The entry whose turn it is."),
+        "booking_id": id_of("a booking", "The hold: a booking with status `held`."),
+        "expires_at": instant("Until when the hold can be accepted, not included.", "2026-03-02T10:00:00Z"),
+    },
+)
 @dataclass(frozen=True, slots=True)
 class WaitlistOffered(DomainEvent):
     """A place became free and is held, until `expires_at`, for the first who waits for it."""
@@ -184,10 +251,23 @@ class WaitlistOffered(DomainEvent):
     expires_at: str
 
 
-@event("space.closed", version=1, aggregate="space")
+@event(
+    "space.closed",
+    version=1,
+    aggregate="space",
+    by="booking.closing",
+    says={
+        "closure_id": id_of("a closure", "The closure."),
+        "kind": code("Why it is closed.", "closure", "maintenance"),
+        "start": instant("When the closure begins, included."),
+        "end": instant("When the closure ends, not included.", "2026-03-03T08:00:00Z"),
+        "unit_ids": ids_of("a unit", "What is closed."),
+        "displaced": ids_of("a booking", "The bookings it cancelled; each has an event of its own."),
+    },
+)
 @dataclass(frozen=True, slots=True)
 class SpaceClosed(DomainEvent):
-    """A closure or maintenance was published; `displaced` are the bookings it cancelled."""
+    """A closure or maintenance was published, and the bookings in its way were cancelled."""
 
     space_id: str
     closure_id: str
@@ -198,10 +278,40 @@ class SpaceClosed(DomainEvent):
     displaced: list[str]
 
 
-@event("space.reopened", version=1, aggregate="space")
+@event(
+    "space.reopened",
+    version=1,
+    aggregate="space",
+    by="booking.closing",
+    says={"closure_id": id_of("a closure", "The closure that was lifted.")},
+)
 @dataclass(frozen=True, slots=True)
 class SpaceReopened(DomainEvent):
     """A closure or maintenance was lifted before its end."""
 
     space_id: str
     closure_id: str
+
+
+@event(
+    "webhook.disabled",
+    version=1,
+    aggregate="webhook",
+    by="webhooks.disabling",
+    says={
+        "webhook_id": id_of("a webhook", "The subscription that is disabled."),
+        "operator_id": id_of("an operator", "The operator it belongs to; null when it is a network's."),
+        "network_id": id_of("a network", "The network it belongs to; null when it is an operator's."),
+        "reason": code("What happened: the receiver answered 410, or failed for days on end.", "gone", "failing"),
+        "failing_since": instant("Since when no delivery has succeeded; null when it answered 410."),
+    },
+)
+@dataclass(frozen=True, slots=True)
+class WebhookDisabled(DomainEvent):
+    """Nothing is sent to this receiver any more."""
+
+    webhook_id: str
+    operator_id: str | None
+    network_id: str | None
+    reason: str
+    failing_since: str | None = None

@@ -1,7 +1,8 @@
 """An event on the wire: CloudEvents 1.0, structured JSON.
 
-Extension attributes: `sequence` (per aggregate, from 1), `aggregatetype`, `aggregateid`, `dataversion`, `requestid`,
-the last of which ties an effect in a worker to the request that caused it.
+Extension attributes: `sequence` (per aggregate, from 1), `aggregatetype`, `aggregateid`, `dataversion`; where there is
+one, `requestid`, which ties an effect in a worker to the request that caused it; and on an echo (app.events.upcasting)
+`supersededby`, the id of the same happening in its newest version.
 """
 
 from __future__ import annotations
@@ -31,10 +32,18 @@ class Envelope:
     occurred_at: datetime
     request_id: str | None
     data: dict[str, Any]
+    superseded_by: UUID | None = None
 
 
 def write(
-    fact: DomainEvent, *, event_id: UUID, aggregate_id: UUID, seq: int, at: datetime, request_id: str | None
+    fact: DomainEvent,
+    *,
+    event_id: UUID,
+    aggregate_id: UUID,
+    seq: int,
+    at: datetime,
+    request_id: str | None,
+    superseded_by: UUID | None = None,
 ) -> str:
     """The JSON text that goes on the bus, byte for byte."""
     attributes: dict[str, Any] = {
@@ -52,6 +61,8 @@ def write(
     }
     if request_id:
         attributes["requestid"] = request_id
+    if superseded_by:
+        attributes["supersededby"] = str(superseded_by)
     kind: Any = type(fact)
     attributes["data"] = {name: getattr(fact, name) for name in _names(kind)}
     return json.dumps(attributes, ensure_ascii=False, separators=(",", ":"))
@@ -66,6 +77,7 @@ def read(text: str | bytes) -> Envelope:
     """Raises ValueError when the text is not one of our events: the consumer puts it aside, it never drops it."""
     try:
         attributes = json.loads(text)
+        superseded_by = attributes.get("supersededby")
         return Envelope(
             event_id=UUID(attributes["id"]),
             type=attributes["type"],
@@ -76,6 +88,7 @@ def read(text: str | bytes) -> Envelope:
             occurred_at=datetime.fromisoformat(attributes["time"]),
             request_id=attributes.get("requestid"),
             data=dict(attributes["data"]),
+            superseded_by=UUID(superseded_by) if superseded_by else None,
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a Passerelle event: {error!r}") from error

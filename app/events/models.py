@@ -6,8 +6,9 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
-from sqlalchemy.types import Integer
+from sqlalchemy.types import Integer, String
 
 from app.db import Base, Key
 from app.tenancy import by_the_system, seen
@@ -107,3 +108,38 @@ class Due(Base):
     attempts: Mapped[int] = mapped_column(Integer, server_default="0")
     last_error: Mapped[str | None]
     __table_args__ = (Index("ix_due_at", "at"),)
+
+
+@seen(by_the_system)
+class EventArchive(Base):
+    """A file of events that were settled long ago, in the folder of the host that wrote it.
+
+    `emptied_at` is when none of its events was in the outbox any more; without it they still are, or are again, because
+    somebody needed them. `consumers` are those that were subscribed to its aggregate types when it was written or last
+    restored: one that came later has not had these events.
+    """
+
+    __tablename__ = "event_archive"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    host: Mapped[str]
+    first_id: Mapped[int]
+    last_id: Mapped[int]
+    count: Mapped[int] = mapped_column(Integer)
+    sha256: Mapped[str]
+    aggregate_types: Mapped[list[str]] = mapped_column(ARRAY(String))
+    consumers: Mapped[list[str]] = mapped_column(ARRAY(String))
+    recorded_from: Mapped[datetime]
+    recorded_to: Mapped[datetime]
+    archived_at: Mapped[datetime]
+    emptied_at: Mapped[datetime | None]
+
+
+@seen(by_the_system)
+class Figure(Base):
+    """What one process sees and others report: `note` is in words, `at` is since when, or when it was seen."""
+
+    __tablename__ = "figure"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[float]
+    note: Mapped[str | None]
+    at: Mapped[datetime]

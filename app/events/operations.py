@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy import exists, func, select, update
+from sqlalchemy.orm import Session, aliased, sessionmaker
 
 from app.db import TenantSession, raw, transaction
-from app.events.models import Delivery, OutboxRow
+from app.events.models import Delivery, EventArchive, OutboxRow
 from app.tenancy import SYSTEM
 
 LOOK_BACK = 1000  # a transaction may commit after others that drew a higher id
@@ -108,7 +108,9 @@ def follow(
 
 
 def _new_rows(session: Session, seen: set[int]) -> Sequence[OutboxRow]:
-    rows = select(OutboxRow).where(OutboxRow.id > min(seen, default=0) - 1, OutboxRow.id.not_in(seen))
+    """Those not seen yet; what came back from an archive is not new."""
+    back = exists().where(OutboxRow.id.between(EventArchive.first_id, EventArchive.last_id))
+    rows = select(OutboxRow).where(OutboxRow.id > min(seen, default=0) - 1, OutboxRow.id.not_in(seen), ~back)
     return session.scalars(rows.order_by(OutboxRow.id)).all()
 
 
@@ -116,6 +118,19 @@ def dead(session: Session, *, consumer: str | None = None, include_failed: bool 
     """Deliveries that were given up (and, if asked, those that will be tried again), oldest first, with their error."""
     states = _STUCK if include_failed else ("dead",)
     return list(session.scalars(_narrowed(select(Delivery).where(Delivery.state.in_(states)), consumer)))
+
+
+def waiting_behind(session: Session, delivery: Delivery) -> int:
+    """How many events of the same booking (or whatever it is about) wait for this one, at the same consumer."""
+    later = aliased(Delivery)
+    same = (
+        later.consumer == delivery.consumer,
+        later.aggregate_type == delivery.aggregate_type,
+        later.aggregate_id == delivery.aggregate_id,
+        later.seq > delivery.seq,
+        later.state == "parked",
+    )
+    return int(session.execute(select(func.count()).select_from(later).where(*same)).scalar_one())
 
 
 def _narrowed(rows: Any, consumer: str | None) -> Any:

@@ -38,6 +38,24 @@ def record(session: Session, aggregate: Base, fact: DomainEvent, *, at: datetime
     The number comes from an UPDATE of the aggregate, so that two transactions on one aggregate wait for each other here
     at the latest, and no number is taken twice or left out.
     """
+    return insert_event(session, fact, aggregate_id=_uid(aggregate), seq=_next_number(session, aggregate), at=at)
+
+
+def record_echo(session: Session, aggregate: Base, fact: DomainEvent, *, of: UUID, at: datetime) -> UUID:
+    """Record once more, in an older version that somebody outside still reads, what `of` has just told in the newest.
+
+    It is the next event of the aggregate, and has no effect of its own; see app.events.upcasting.
+    """
+    seq = _next_number(session, aggregate)
+    return insert_events(session, [(fact, _uid(aggregate), seq)], at=at, superseded_by=of)[0]
+
+
+def _uid(aggregate: Any) -> UUID:
+    uid: UUID = aggregate.uid
+    return uid
+
+
+def _next_number(session: Session, aggregate: Base) -> int:
     kind: Any = type(aggregate)
     key: Any = aggregate
     numbered = (
@@ -47,8 +65,8 @@ def record(session: Session, aggregate: Base, fact: DomainEvent, *, at: datetime
         .returning(kind.event_seq)
         .execution_options(synchronize_session=False)
     )
-    seq = session.execute(numbered).scalar_one()
-    return insert_event(session, fact, aggregate_id=key.uid, seq=seq, at=at)
+    seq: int = session.execute(numbered).scalar_one()
+    return seq
 
 
 def insert_event(session: Session, fact: DomainEvent, *, aggregate_id: UUID, seq: int, at: datetime) -> UUID:
@@ -56,16 +74,27 @@ def insert_event(session: Session, fact: DomainEvent, *, aggregate_id: UUID, seq
     return insert_events(session, [(fact, aggregate_id, seq)], at=at)[0]
 
 
-def insert_events(session: Session, facts: Sequence[tuple[DomainEvent, UUID, int]], *, at: datetime) -> list[UUID]:
+def insert_events(
+    session: Session,
+    facts: Sequence[tuple[DomainEvent, UUID, int]],
+    *,
+    at: datetime,
+    superseded_by: UUID | None = None,
+) -> list[UUID]:
     """Several facts about different aggregates, in one statement."""
-    rows = [_row(fact, aggregate_id=aggregate_id, seq=seq, at=at) for fact, aggregate_id, seq in facts]
+    rows = [
+        _row(fact, aggregate_id=aggregate_id, seq=seq, at=at, superseded_by=superseded_by)
+        for fact, aggregate_id, seq in facts
+    ]
     if rows:
         _INSERT.run(session, rows if len(rows) > 1 else rows[0])
         session.info.setdefault("recorded", []).extend(fact for fact, _, _ in facts)  # counted at commit: http/metrics
     return [row["event_id"] for row in rows]
 
 
-def _row(fact: DomainEvent, *, aggregate_id: UUID, seq: int, at: datetime) -> dict[str, Any]:
+def _row(
+    fact: DomainEvent, *, aggregate_id: UUID, seq: int, at: datetime, superseded_by: UUID | None
+) -> dict[str, Any]:
     event_id = new_id()
     request_id = get_contextvars().get("request_id")
     return {
@@ -77,6 +106,12 @@ def _row(fact: DomainEvent, *, aggregate_id: UUID, seq: int, at: datetime) -> di
         "version": fact.version,
         "occurred_at": at,
         "envelope": envelope.write(
-            fact, event_id=event_id, aggregate_id=aggregate_id, seq=seq, at=at, request_id=request_id
+            fact,
+            event_id=event_id,
+            aggregate_id=aggregate_id,
+            seq=seq,
+            at=at,
+            request_id=request_id,
+            superseded_by=superseded_by,
         ),
     }

@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 import uuid
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 from sqlalchemy.orm import sessionmaker
 
 from app.db import TenantSession, transaction
@@ -48,6 +50,29 @@ def test_following_shows_late_transactions_too(make_session: Sessions) -> None:
 
     shown = [row.type for row in operations.follow(make_session, rest=rest)]
     assert shown == ["booking.made", "booking.made", "booking.approved"]
+
+
+def test_following_does_not_take_what_came_back_from_an_archive_for_new(
+    engine: Engine, make_session: Sessions, tmp_path: Path
+) -> None:
+    from app.events import archive, restoring
+    from tests.events.archiving import an_archivist, settle, work_off
+
+    a_story(make_session, 2)
+    settle(make_session, [])
+    work_off(an_archivist(engine, tmp_path))
+    turns = iter(range(2))
+
+    def rest() -> None:
+        match next(turns):
+            case 0:
+                files = [tmp_path / name for name in archive.names(tmp_path)]
+                assert [each.restored for each in restoring.restore(make_session, files, now=datetime.now(UTC))] == [2]
+                a_story(make_session, 1)
+            case _:
+                raise StopIteration
+
+    assert [row.type for row in operations.follow(make_session, rest=rest)] == ["booking.made"]
 
 
 def test_health_counts_what_waits_and_how_long(make_session: Sessions) -> None:
