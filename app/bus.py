@@ -10,16 +10,20 @@ On `memory://` the same names live inside one process, without confirmations.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kombu import Connection, Exchange, Queue
 
-HEARTBEAT_S = 10
-CONNECT_TIMEOUT_S = 5
-SOCKET_TIMEOUT_S = 10  # without it a frozen broker holds a reader or a writer for good
-CONFIRM_TIMEOUT_S = 10
+from app import wire
+from app.pulse import beat
+
+HEARTBEAT_S = 5  # two missed, and either side takes the other for dead: what a frozen worker holds goes to others
+CONNECT_TIMEOUT_S = 4
+SOCKET_TIMEOUT_S = 5  # without it a frozen broker holds a reader or a writer for good
+CONFIRM_TIMEOUT_S = 5  # without one confirmation more
+LOOK_UP_S = 0.5  # how long one wait for a confirmation lasts
 POLLING_S = 0.02  # kombu's default second would be the whole latency of the embedded set-up
 DELIVERY_LIMIT = 20  # deliveries of one message to consumers that die of it
 MEDIA_TYPE = "application/cloudevents+json"
@@ -28,6 +32,10 @@ PERSISTENT = 2
 
 class NotConfirmed(Exception):
     """The bus has not said of every message of a batch that it keeps it: none of the batch counts as published."""
+
+
+class Blocked(NotConfirmed):
+    """The broker is short of memory or disk and takes nothing. The connection is kept: it says when that is over."""
 
 
 class Subscriber(Protocol):
@@ -60,12 +68,14 @@ class Bus:
         self.exchange = Exchange(f"{prefix}.events", type="topic", durable=True)
         self.dead_exchange = Exchange(f"{prefix}.dead", type="fanout", durable=True)
 
-    def connection(self, purpose: str) -> Connection:
-        """A connection, not yet open. `purpose` names it in the broker's management pages."""
+    def connection(self, purpose: str, **handlers: Callable[..., object]) -> Connection:
+        """A connection, not yet open. `purpose` names it in the broker's management pages; `handlers` are `on_blocked`
+        and `on_unblocked`, called while something is read from it."""
         if self.in_memory:
             return Connection(self.url, transport_options={"polling_interval": POLLING_S, "body_encoding": "utf-8"})
         return Connection(
             self.url,
+            transport=wire.Transport if self.url.startswith("amqp:") else None,
             heartbeat=HEARTBEAT_S,
             connect_timeout=CONNECT_TIMEOUT_S,
             transport_options={
@@ -73,6 +83,7 @@ class Bus:
                 "read_timeout": SOCKET_TIMEOUT_S,
                 "write_timeout": SOCKET_TIMEOUT_S,
                 "client_properties": {"connection_name": f"{self.prefix} {purpose}"},
+                **handlers,
             },
         )
 
@@ -143,14 +154,19 @@ class Publisher:
         self._tag = 0
         self._unconfirmed: set[int] = set()
         self._faults: list[str] = []
+        self._blocked: str | None = None
 
     def publish(self, batch: Sequence[Message]) -> None:
         """Returns once the broker keeps every message on disk. Raises NotConfirmed: then count none as published."""
         try:
             self._open()
+            self._hear()
             for message in batch:
+                self._refuse_while_blocked()
                 self._send(message)
             self._await_confirmations()
+        except Blocked:
+            raise
         except Exception as error:
             # Whatever it was (kombu lets AttributeError through when a connection breaks), the remedy is the same.
             self.close()
@@ -174,10 +190,10 @@ class Publisher:
     def _open(self) -> None:
         if self._connection is not None:
             return
-        self._connection = self._bus.connection("relay")
+        self._connection = self._bus.connection("relay", on_blocked=self._on_blocked, on_unblocked=self._on_unblocked)
         self._channel = self._connection.default_channel
         self._bus.declare(self._channel, self._subscribers)
-        self._tag, self._unconfirmed, self._faults = 0, set(), []
+        self._tag, self._unconfirmed, self._faults, self._blocked = 0, set(), [], None
         if not self._bus.in_memory:
             self._channel.confirm_select()
             self._channel.events["basic_ack"].add(self._on_ack)
@@ -200,19 +216,38 @@ class Publisher:
         )
 
     def _await_confirmations(self) -> None:
-        deadline = time.monotonic() + CONFIRM_TIMEOUT_S
+        missing, deadline = len(self._unconfirmed), time.monotonic() + CONFIRM_TIMEOUT_S
         while self._unconfirmed and not self._faults:
-            self._read(max(0.001, deadline - time.monotonic()))
-            if self._unconfirmed and time.monotonic() > deadline:
-                raise NotConfirmed(f"{len(self._unconfirmed)} messages not confirmed within {CONFIRM_TIMEOUT_S} s")
+            beat()
+            self._refuse_while_blocked()
+            self._read(LOOK_UP_S)
+            if len(self._unconfirmed) < missing:
+                missing, deadline = len(self._unconfirmed), time.monotonic() + CONFIRM_TIMEOUT_S
+            elif time.monotonic() > deadline:
+                raise NotConfirmed(f"{missing} messages not confirmed within {CONFIRM_TIMEOUT_S} s")
         if self._faults:
             raise NotConfirmed("; ".join(self._faults[:5]))
+
+    def _hear(self) -> None:
+        """Take in what the broker has said meanwhile: that it is blocked, or no longer."""
+        if not self._bus.in_memory:
+            self._read(0.0)
+
+    def _refuse_while_blocked(self) -> None:
+        if self._blocked is not None:
+            raise Blocked(self._blocked)
 
     def _read(self, timeout: float) -> None:
         try:
             self._connection.drain_events(timeout=timeout)  # type: ignore[union-attr]
         except TimeoutError:
             return
+
+    def _on_blocked(self, reason: str) -> None:
+        self._blocked = reason
+
+    def _on_unblocked(self) -> None:
+        self._blocked = None
 
     def _on_ack(self, tag: int, multiple: bool) -> None:
         if multiple:

@@ -19,10 +19,9 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.db import TenantSession, connection_lost, retrying, transaction
+from app.db import Statement, TenantSession, connection_lost, retrying, transaction
 from app.events.models import Due
 from app.tenancy import SYSTEM
 
@@ -47,19 +46,21 @@ def due(kind: str) -> Callable[[DueHandler], DueHandler]:
     return enter
 
 
+_SCHEDULE = Statement("""
+    INSERT INTO due (kind, subject_id, at) VALUES (:kind, :subject_id, :at)
+    ON CONFLICT (kind, subject_id) DO UPDATE SET at = excluded.at, attempts = 0, last_error = NULL
+""")
+_UNSCHEDULE = Statement("DELETE FROM due WHERE kind = :kind AND subject_id = :subject_id")
+
+
 def schedule(session: Session, kind: str, subject_id: int, at: datetime) -> None:
     """Have `kind` happen to a subject at `at`, instead of at any instant said before."""
-    row = insert(Due).values(kind=kind, subject_id=subject_id, at=at)
-    session.execute(
-        row.on_conflict_do_update(
-            index_elements=[Due.kind, Due.subject_id], set_={"at": at, "attempts": 0, "last_error": None}
-        )
-    )
+    _SCHEDULE.run(session, {"kind": kind, "subject_id": subject_id, "at": at})
 
 
 def unschedule(session: Session, kind: str, subject_id: int) -> None:
     """Have `kind` not happen to a subject any more; nothing happens when it was not going to."""
-    session.execute(delete(Due).where(Due.kind == kind, Due.subject_id == subject_id))
+    _UNSCHEDULE.run(session, {"kind": kind, "subject_id": subject_id})
 
 
 def utc_now() -> datetime:

@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 from app.booking.calendar import fragments
 from app.config import Config
 from app.events.envelope import Envelope
-from workers.registry import Consumer, register
+from workers.registry import Consumer, Switching, register
+
+GONE = ("booking.cancelled", "booking.refused", "booking.no_show")
 
 
 @cache
@@ -20,7 +22,8 @@ def public_url() -> str:
 
 def refresh_fragment(session: Session, envelope: Envelope, *, now: datetime) -> None:
     """Rewrite what calendars show of the booking that the event is about. Two statements, whatever the event."""
-    fragments.refresh(session, booking_uid=envelope.aggregate_id, public_url=public_url(), now=now)
+    gone_at = envelope.occurred_at if envelope.type in GONE else None
+    fragments.refresh(session, booking_uid=envelope.aggregate_id, public_url=public_url(), now=now, gone_at=gone_at)
 
 
 CALENDAR = register(
@@ -28,6 +31,11 @@ CALENDAR = register(
         name="calendar",
         aggregate_types=("booking",),
         durable=False,
+        blocking=False,  # each event brings the booking as it is by then
+        rebuilds=("calendar_fragment",),
+        switching=Switching(
+            aside=("calendar_stamp",), before=fragments.blank_the_erased, after=fragments.stamp_differences
+        ),
         handlers={
             "booking.made": refresh_fragment,
             "booking.moved": refresh_fragment,

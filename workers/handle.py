@@ -10,17 +10,18 @@ from enum import StrEnum
 import structlog
 from sqlalchemy.orm import sessionmaker
 
-from app.db import TenantSession, connection_lost, retrying, transaction
-from app.events import envelope
+from app.db import TenantSession, connection_lost, retrying, sqlstate, transaction
+from app.events import envelope, upcasting
 from app.events.catalogue import CATALOGUE
 from app.events.envelope import Envelope
 from app.tenancy import SYSTEM
 from app.timekeeper import utc_now
 from workers import receipts
 from workers.receipts import Turn
-from workers.registry import Consumer
+from workers.registry import Consumer, Handler
 
 log = structlog.get_logger(__name__)
+IN_VAIN = {"55P03", "57014"}  # lock timeout, statement timeout
 
 
 class Outcome(StrEnum):
@@ -45,8 +46,29 @@ class NotRecorded(Exception):
     """The database would not take it: keep the event, and try again after a pause."""
 
 
+class TookTooLong(NotRecorded):
+    """A lock or a statement did not get its turn in time: somebody else's doing, most likely, and soon over."""
+
+
 class UnknownEvent(Exception):
     """Recorded by newer code than this. It must not be skipped: kept and tried again until this process is updated."""
+
+
+def effect_of(consumer: Consumer, event: Envelope) -> Handler | None:
+    """What a consumer does with an event; with an echo nothing, unless it passes events on."""
+    if event.superseded_by is not None and not consumer.echoes:
+        return None
+    return consumer.handlers.get(event.type)
+
+
+def have_effect(session: TenantSession, consumer: Consumer, event: Envelope, *, now: datetime) -> bool:
+    """Do what the consumer does with an event, if anything. Raises UnknownEvent, and what the handler raises."""
+    if (event.type, event.version) not in CATALOGUE:
+        raise UnknownEvent(f"{event.type} version {event.version}")
+    effect = effect_of(consumer, event)
+    if effect is not None:
+        effect(session, upcasting.newest(event), now=now)
+    return effect is not None
 
 
 class EventHandler:
@@ -63,10 +85,11 @@ class EventHandler:
         self._make_session = make_session
         self._clock = clock
 
-    def handle(self, text: str, *, is_attempt: bool = False) -> Result:
+    def handle(self, text: str, *, is_attempt: bool = False, patient: bool = True) -> Result:
         """Handle one event. `is_attempt`: it was kept here and `due` gave it out.
 
-        Raises ValueError when the text is no event, NotRecorded when the database does not take the outcome.
+        Raises ValueError when the text is no event, NotRecorded when the database does not take the outcome; of these,
+        TookTooLong only while `patient`: an event that takes too long time and again has failed.
         """
         event = envelope.read(text)
         with structlog.contextvars.bound_contextvars(
@@ -77,7 +100,9 @@ class EventHandler:
             except Exception as error:
                 if connection_lost(error):
                     raise NotRecorded(str(error)) from error
-                return Result(self._record_failure(event, text, error))
+                if patient and sqlstate(error) in IN_VAIN:
+                    raise TookTooLong(str(error)) from error
+                return self._record_failure(event, text, error)
 
     def due(self) -> list[str]:
         """What was parked or failed earlier, and whose time has come. Raises NotRecorded when the database is gone."""
@@ -87,8 +112,16 @@ class EventHandler:
         except Exception as error:
             raise NotRecorded(str(error)) from error
 
+    def lacks(self) -> bool:
+        """Whether something was sent a while ago that has left no trace here. Raises NotRecorded like `due`."""
+        try:
+            with transaction(self._make_session, SYSTEM) as session:
+                return receipts.lacks(session, self.consumer.name)
+        except Exception as error:
+            raise NotRecorded(str(error)) from error
+
     def _attempt(self, event: Envelope, text: str, *, is_attempt: bool) -> Result:
-        effect = self.consumer.handlers.get(event.type)
+        effect = effect_of(self.consumer, event)
         now = self._clock()
         with transaction(self._make_session, SYSTEM) as session:
             place = receipts.take(
@@ -96,7 +129,7 @@ class EventHandler:
                 self.consumer.name,
                 event,
                 handled=effect is not None,
-                begins_now=self.consumer.from_ == "now",
+                begins_now=self._begins_now,
                 is_attempt=is_attempt,
             )
             outcome = self._act(session, event, text, place.turn, now=now)
@@ -114,24 +147,25 @@ class EventHandler:
             receipts.park(session, self.consumer.name, event, text)
             log.info("event_parked", aggregate_id=str(event.aggregate_id), seq=event.seq)
             return Outcome.PARKED
-        if (event.type, event.version) not in CATALOGUE:
-            raise UnknownEvent(f"{event.type} version {event.version}")
-        effect = self.consumer.handlers.get(event.type)
-        if effect is None:
-            return Outcome.SKIPPED
-        effect(session, event, now=now)
-        return Outcome.DONE
+        return Outcome.DONE if have_effect(session, self.consumer, event, now=now) else Outcome.SKIPPED
 
-    def _record_failure(self, event: Envelope, text: str, error: Exception) -> Outcome:
-        """In a transaction of its own: the one that failed is undone. The event and all that follow it wait."""
+    def _record_failure(self, event: Envelope, text: str, error: Exception) -> Result:
+        """In a transaction of its own: the one that failed is undone. What follows the event waits, or goes on."""
         said = f"{type(error).__name__}: {error}"[:2000]
+        name, now, follower = self.consumer.name, self._clock(), None
         try:
             with transaction(self._make_session, SYSTEM) as session:
-                row = receipts.fail(session, self.consumer.name, event, text, error=said, now=self._clock())
+                if not self.consumer.blocking and receipts.pass_by(session, name, event, begins_now=self._begins_now):
+                    follower = receipts.call_follower(session, name, event, now=now)
+                row = receipts.fail(session, name, event, text, error=said, now=now)
         except Exception as unrecorded:
             raise NotRecorded(str(unrecorded)) from unrecorded
         if row is None:
-            return Outcome.DUPLICATE
+            return Result(Outcome.DUPLICATE, follower)
         tell = log.error if row.state == "dead" else log.warning
         tell("event_" + row.state, attempts=row.attempts, error=said, exc_info=error)
-        return Outcome(row.state)
+        return Result(Outcome(row.state), follower)
+
+    @property
+    def _begins_now(self) -> bool:
+        return self.consumer.from_ == "now"

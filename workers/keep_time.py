@@ -10,11 +10,13 @@ from sqlalchemy import Connection, Engine
 from app import housekeeping
 from app.booking import deciding, waiting
 from app.db import raw
+from app.notifications import digest, reminding
+from app.pulse import beat
 from app.timekeeper import Clock, Timekeeper, utc_now
 from workers.leader import lead
 
 # What becomes due is declared where it is done; a module that is not loaded would never be called.
-DUE_IN = (housekeeping, deciding, waiting)
+DUE_IN = (housekeeping, deciding, waiting, reminding, digest)
 BATCH = 100
 EVERY = timedelta(seconds=0.5)
 SOONEST = timedelta(seconds=0.01)
@@ -31,7 +33,12 @@ class TimekeeperLoop:
 
     def _turn(self, connection: Connection, stop: threading.Event) -> float:
         connection.execute(raw("SELECT 1"))  # still leader?
-        if self._timekeeper.run_due(limit=BATCH, stopping=stop.is_set) == BATCH:
+
+        def stopping() -> bool:  # asked before each
+            beat()
+            return stop.is_set()
+
+        if self._timekeeper.run_due(limit=BATCH, stopping=stopping) == BATCH:
             return 0.0
         next_at = self._timekeeper.next_at()
         wait = EVERY if next_at is None else min(EVERY, max(SOONEST, next_at - self._clock()))

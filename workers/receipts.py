@@ -19,7 +19,8 @@ from app.events.envelope import Envelope
 
 # After each failed attempt, how long until the next; after the last, the delivery is dead.
 BACKOFF_S = (5, 30, 120, 600, 3600, 6 * 3600, 24 * 3600)
-CLAIM_S = 60  # a claimed attempt belongs to its process for so long; then another may take it
+CLAIM_S = 10  # a claimed attempt belongs to its process for so long; then another may take it
+ON_ITS_WAY_S = 2.0
 FOLLOWER_S = 5  # the same for an event whose predecessor was just handled
 
 
@@ -42,7 +43,7 @@ class Place:
 
 # One statement locks the cursor, moves it when this event is the next, and writes the receipt. A cursor at any other
 # position is locked too, but not moved (ON CONFLICT DO UPDATE locks before it looks at WHERE), and no row comes back.
-_TAKE = Statement("""
+TAKE = Statement("""
     WITH moved AS (
         INSERT INTO cursor AS c (consumer, aggregate_type, aggregate_id, last_seq)
         VALUES (:consumer, :aggregate_type, :aggregate_id, :first)
@@ -58,6 +59,15 @@ _TAKE = Statement("""
     SELECT last_seq = :seq AS is_next, parked_to > :seq AS followed, EXISTS (SELECT FROM receipt) AS is_new FROM moved
 """)
 
+# An event that failed lets those behind it go on (a consumer that does not block): the cursor moves past it.
+_PASS = Statement("""
+    INSERT INTO cursor AS c (consumer, aggregate_type, aggregate_id, last_seq)
+    VALUES (:consumer, :aggregate_type, :aggregate_id, :first)
+    ON CONFLICT (consumer, aggregate_type, aggregate_id)
+        DO UPDATE SET last_seq = :seq WHERE c.last_seq = :seq - 1
+    RETURNING last_seq = :seq AND parked_to > :seq AS followed
+""")
+
 # A consumer that starts `now` begins each aggregate after what was recorded before it subscribed.
 _BEGIN_AFTER = Statement("""
     INSERT INTO cursor (consumer, aggregate_type, aggregate_id, last_seq)
@@ -66,6 +76,10 @@ _BEGIN_AFTER = Statement("""
     FROM subscription s
     LEFT JOIN outbox o ON o.aggregate_type = s.aggregate_type AND o.aggregate_id = :aggregate_id
     WHERE s.consumer = :consumer AND s.aggregate_type = :aggregate_type
+      AND NOT EXISTS (
+          SELECT FROM cursor
+          WHERE consumer = :consumer AND aggregate_type = :aggregate_type AND aggregate_id = :aggregate_id
+      )
     GROUP BY s.consumer, s.aggregate_type, s.after
     ON CONFLICT DO NOTHING
 """)
@@ -126,6 +140,20 @@ _CLAIM = Statement("""
     RETURNING envelope
 """)
 
+# Of the newest events alone: there may be a million that wait for somebody else.
+_LACKS = Statement("""
+    SELECT EXISTS (
+        SELECT FROM (
+            SELECT event_id, aggregate_type, recorded_at, published_at FROM outbox
+            WHERE settled_at IS NULL AND published_at IS NOT NULL ORDER BY id DESC LIMIT 200
+        ) o
+        JOIN subscription s ON s.consumer = :consumer AND s.aggregate_type = o.aggregate_type
+            AND (s.after IS NULL OR o.recorded_at > s.after)
+        WHERE o.published_at < clock_timestamp() - make_interval(secs => :seconds)
+          AND NOT EXISTS (SELECT FROM delivery d WHERE d.consumer = :consumer AND d.event_id = o.event_id)
+    ) AS lacks
+""")
+
 
 def take(
     session: Session, consumer: str, event: Envelope, *, handled: bool, begins_now: bool, is_attempt: bool
@@ -137,19 +165,28 @@ def take(
     failed. When the turn is HELD the caller must roll back.
     """
     facts = _facts(consumer, event) | {"state": "done" if handled else "skipped"}
-    starts_at_one = event.seq == 1 and not begins_now
-    if begins_now:
-        _BEGIN_AFTER.run(session, facts)
-    row = _TAKE.run(session, facts | {"first": 1 if starts_at_one else 0}).one_or_none()
+    row = TAKE.run(session, facts | _first(session, facts, begins_now=begins_now)).one_or_none()
     if row is None or not row.is_next:
-        return Place(_turn_elsewhere(session, facts))
+        return Place(_turn_elsewhere(session, facts, is_attempt=is_attempt))
     turn = Turn.NOW if row.is_new else _turn_waiting(session, facts, is_attempt=is_attempt)
     return Place(turn, followed=row.followed and turn is not Turn.HELD)
 
 
-def _turn_elsewhere(session: Session, facts: dict[str, Any]) -> Turn:
+def _first(session: Session, facts: dict[str, Any], *, begins_now: bool) -> dict[str, int]:
+    """Where the cursor of an aggregate begins that has none yet: before the first event, or with it."""
+    if begins_now:
+        _BEGIN_AFTER.run(session, facts)
+    return {"first": 1 if facts["seq"] == 1 and not begins_now else 0}
+
+
+def _turn_elsewhere(session: Session, facts: dict[str, Any], *, is_attempt: bool) -> Turn:
     last_seq = _LAST_SEQ.run(session, facts).one().last_seq
-    return Turn.SEEN if facts["seq"] <= last_seq else Turn.EARLY
+    if facts["seq"] > last_seq:
+        return Turn.EARLY
+    if not is_attempt or _STATE.run(session, facts).one().state != "failed":
+        return Turn.SEEN
+    _RECEIVE_WAITING.run(session, facts)  # the others went on without it
+    return Turn.NOW
 
 
 def _turn_waiting(session: Session, facts: dict[str, Any], *, is_attempt: bool) -> Turn:
@@ -174,6 +211,14 @@ def call_follower(session: Session, consumer: str, event: Envelope, *, now: date
     return None if row is None else row.envelope
 
 
+def pass_by(session: Session, consumer: str, event: Envelope, *, begins_now: bool) -> bool:
+    """Lock this consumer's place and move it past an event that failed, if it stands there; tells whether others wait
+    behind it. The event keeps its own schedule."""
+    facts = _facts(consumer, event)
+    row = _PASS.run(session, facts | _first(session, facts, begins_now=begins_now)).one_or_none()
+    return row is not None and row.followed
+
+
 def fail(session: Session, consumer: str, event: Envelope, text: str, *, error: str, now: datetime) -> Any:
     """Record a failed attempt: `state`, `attempts` and `next_attempt_at` as they are now; None if it is done anyway."""
     facts = _facts(consumer, event) | {"envelope": text, "error": error, "now": now, "backoff": list(BACKOFF_S)}
@@ -185,6 +230,11 @@ def claim_due(session: Session, consumer: str, *, now: datetime, limit: int = 20
     until = now + timedelta(seconds=CLAIM_S)
     rows = _CLAIM.run(session, {"consumer": consumer, "now": now, "until": until, "limit": limit})
     return [row.envelope for row in rows]
+
+
+def lacks(session: Session, consumer: str) -> bool:
+    """Whether one of the newest events was sent ON_ITS_WAY_S ago or earlier and is unknown to this consumer."""
+    return bool(_LACKS.run(session, {"consumer": consumer, "seconds": ON_ITS_WAY_S}).one().lacks)
 
 
 def _facts(consumer: str, event: Envelope) -> dict[str, str | int | UUID]:

@@ -2,8 +2,10 @@
 
 An event is settled once every consumer subscribed to its kind of aggregate has it in hand: done or skipped, or failed
 or dead, whose text is kept with the receipt. An event is lost when a consumer has no trace of it, it went out longer
-ago than a grace time, and nothing waits in that consumer's queue: while something does, the consumer is late, and
-sending everything again would make it later. Beyond a long grace time the queue is no longer believed.
+ago than a grace time, nothing waits in that consumer's queue, and nothing has been received for that time either: until
+then the consumer is late, with messages in the queue or in hand, and sending everything again would make it later. But
+a queue gives out in order: what went out a grace time before another that has been received is not in it any more.
+Beyond a long grace time neither is believed.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -18,10 +21,11 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.db import TenantSession, raw, transaction
+from app.events.retention import hold_subscriptions
+from app.pulse import beat
 from app.tenancy import SYSTEM
 from workers.leader import lead
 from workers.registry import Consumer
-from workers.subscriptions import hold_subscriptions
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +56,7 @@ _SETTLE = raw(f"""
            (SELECT count(*) FROM settled) AS settled
 """)
 _OVERDUE = """
-    o.settled_at IS NULL AND o.published_at < clock_timestamp()
+    o.settled_at IS NULL AND o.published_at < coalesce(CAST(:seen_to AS timestamptz), clock_timestamp())
         - make_interval(secs => CAST(:grace AS float8) * power(2, least(o.publish_count - 1, :doublings)))
 """
 _WHO_MISSES = raw(f"""
@@ -61,6 +65,15 @@ _WHO_MISSES = raw(f"""
             SELECT {_MISSING.format(received="")} AND s.consumer = c.consumer
         )
     )
+""")
+# Of the newest that a consumer has received: the last to go out, which is where its queue has come to; and whether one
+# of them was received within the grace time.
+_PLACE = raw("""
+    SELECT max(o.published_at) AS seen_to,
+           coalesce(max(d.at) > clock_timestamp() - make_interval(secs => CAST(:grace AS float8)), false) AS moves
+    FROM (
+        SELECT event_id, published_at FROM outbox WHERE published_at IS NOT NULL ORDER BY id DESC LIMIT :batch
+    ) o JOIN delivery d ON d.consumer = :consumer AND d.event_id = o.event_id
 """)
 _PUBLISH_AGAIN = raw(f"""
     UPDATE outbox SET published_at = NULL WHERE id IN (
@@ -106,6 +119,7 @@ class Reconciler:
         """Mark what every consumer has received; returns how many events that were."""
         settled, after = 0, 0
         while True:
+            beat()
             with transaction(self._make_session, SYSTEM) as session:
                 hold_subscriptions(session)
                 row = session.execute(_SETTLE, self._facts() | {"after": after}).mappings().one()
@@ -117,7 +131,7 @@ class Reconciler:
     def send_again(self, *, grace_s: float) -> bool:
         """Have lost events published again. Returns whether the bus could be asked what it still holds."""
         with transaction(self._make_session, SYSTEM) as session:
-            missing = session.scalars(_WHO_MISSES, self._facts() | {"grace": grace_s}).all()
+            missing = session.scalars(_WHO_MISSES, self._facts() | {"grace": grace_s, "seen_to": None}).all()
         if not missing:
             return True
         try:
@@ -126,15 +140,23 @@ class Reconciler:
             # Whatever kept the bus from answering, the relay meets it too and says so; this can wait for the next turn.
             log.warning("bus_not_asked", error=f"{type(error).__name__}: {error}"[:300])
             return False
-        empty = [name for name in missing if not depths[name]]
-        with transaction(self._make_session, SYSTEM) as session:
-            count = self._publish_again(session, empty, grace_s) + self._publish_again(session, missing, LONG_GRACE_S)
+        count = sum(self._send_lost(name, waiting=depths[name], grace_s=grace_s) for name in missing)
         if count:
             log.warning("events_sent_again", count=count, consumers=missing)
         return True
 
-    def _publish_again(self, session: Session, consumers: Iterable[str], grace_s: float) -> int:
-        facts = self._facts() | {"consumers": list(consumers), "grace": grace_s}
+    def _send_lost(self, name: str, *, waiting: int, grace_s: float) -> int:
+        with transaction(self._make_session, SYSTEM) as session:
+            place = session.execute(_PLACE, {"consumer": name, "batch": BATCH, "grace": grace_s}).one()
+            if not waiting and not place.moves:
+                return self._publish_again(session, name, grace_s)
+            count = self._publish_again(session, name, LONG_GRACE_S)
+            if place.seen_to is not None:
+                count += self._publish_again(session, name, max(grace_s, self._grace_s), seen_to=place.seen_to)
+            return count
+
+    def _publish_again(self, session: Session, name: str, grace_s: float, *, seen_to: datetime | None = None) -> int:
+        facts = self._facts() | {"consumers": [name], "grace": grace_s, "seen_to": seen_to}
         return session.execute(_PUBLISH_AGAIN, facts).rowcount  # type: ignore[attr-defined]
 
     def _facts(self) -> dict[str, Any]:

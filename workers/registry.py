@@ -24,17 +24,47 @@ again.
 from __future__ import annotations
 
 import importlib
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from app.config import Config
 from app.events.catalogue import CATALOGUE
 
 Handler = Callable[..., object]  # (session: Session, envelope: Envelope, *, now: datetime)
+Loop = Callable[[threading.Event], None]  # runs until the event is set; calls app.pulse.beat() at least every second
+SenderOf = Callable[[Config, "sessionmaker[TenantSession]"], Loop]
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import sessionmaker
+
+    from app.db import TenantSession
 
 # The files that register consumers, and those that declare what becomes due. A new one is added here, nowhere else.
-MODULES = ("workers.calendar",)
-DUE_MODULES = ("app.housekeeping", "app.booking.deciding", "app.booking.waiting")
+MODULES = ("workers.calendar", "workers.notifications", "workers.webhooks")
+DUE_MODULES = (
+    "app.housekeeping",
+    "app.booking.deciding",
+    "app.booking.waiting",
+    "app.notifications.reminding",
+    "app.notifications.digest",
+    "app.webhooks.log",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Switching:
+    """What belongs to putting rebuilt tables in the place of the live ones, in the transaction that does it.
+
+    `aside` are tables that handlers write too, but whose rebuilt rows mean nothing (counters of what clients have been
+    told). Both functions are called as `f(session, *, now)`: `before` the differences are taken, to change the rebuilt
+    tables; `after` they are in place, when `changed_<table>` holds each as two rows, `(before)` and `(after)`.
+    """
+
+    aside: tuple[str, ...] = ()
+    before: Callable[..., object] | None = None
+    after: Callable[..., object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +77,15 @@ class Consumer:
     recorded from `now` on. `durable=False` is for effects in this database alone: a commit does not wait for the
     disk, and what a crash of the server takes with it, receipt and effect together, the reconciler has sent again.
     `version` is part of the queue's name: a queue's arguments cannot be changed, only its name can.
+    `blocking` says what becomes of an aggregate's later events while one of them fails: they wait, where order matters
+    (billing), or go on without it, where each event brings the newest state by itself (feeds).
+    `rebuilds` are the tables that hold this consumer's whole effect and may be made anew from all events; a consumer
+    without any has effects towards people or other programs, and those are never replayed. `switching` says what
+    belongs to putting them in place besides their rows.
+    `sender` makes the loop that runs beside the consumer, in the same processes: it carries out of the house what the
+    handlers decided (mails, webhooks), claiming its rows so that several may run.
+    `echoes` is for a consumer that only passes events on: it is given the copies in older versions that readers outside
+    may still need, as they are. Handlers otherwise see the newest version of a type, and each happening once.
     """
 
     name: str
@@ -56,6 +95,11 @@ class Consumer:
     from_: Literal["beginning", "now"] = "beginning"
     durable: bool = True
     version: int = 1
+    blocking: bool = True
+    rebuilds: tuple[str, ...] = ()
+    switching: Switching | None = None
+    sender: SenderOf | None = None
+    echoes: bool = False
 
     def __post_init__(self) -> None:
         """Raises ValueError for a handler whose event would never arrive: a misspelt type or a missing aggregate."""

@@ -2,7 +2,7 @@
 
 Every loop is a thread. A stop (SIGTERM, SIGINT) lets each finish what it has in hand. A loop that ends for any other
 reason takes the process down with it, non-zero, so that whoever supervises it starts everything afresh: half a worker
-that looks alive is worse than none.
+that looks alive is worse than none. A loop that stands still does so too, by the watchdog.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -20,26 +22,31 @@ from app.bus import Bus, Publisher
 from app.config import BadSetting, Config
 from app.db import connection_lost, make_engine, sessions, transaction
 from app.errors import NotFound, Problem
+from app.events import figures
+from app.events.archive import FOLDER
 from app.housekeeping import begin_housekeeping
+from app.notifications.digest import begin_digests
 from app.tenancy import SYSTEM
 from app.timekeeper import Timekeeper, utc_now
 from workers import registry
+from workers.archive import Archivist
 from workers.consume import ConsumerLoop, Pause
 from workers.handle import EventHandler
 from workers.keep_time import TimekeeperLoop
+from workers.observe import Observer
 from workers.reconcile import Reconciler
-from workers.registry import Consumer
+from workers.registry import Consumer, Loop
 from workers.relay import Relay
 from workers.subscriptions import subscribe
+from workers.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
 
 ALL, RELAY = "all", "relay"
 # Loops mostly wait for PostgreSQL. With Python's default of 5 ms, each answer would wait for a busy neighbour.
 SWITCH_S = 0.0005
+IDLE_TRANSACTION_S = 5  # ours are never idle: only a frozen process says nothing within one
 FINISH_S = 20.0  # how long a stop waits for what is in hand
-
-Loop = Callable[[threading.Event], None]
 
 
 class BusNotShared(Problem):
@@ -60,6 +67,7 @@ class Crew:
     def __init__(self, names: Iterable[str], config: Config, consumers: Mapping[str, Consumer], *, prefix: str) -> None:
         if config.database_url is None:
             raise BadSetting(setting="DATABASE_URL", value=None, remedy="the address of a running PostgreSQL")
+        self._config = config
         self._names = set(names)
         self._consumers = consumers
         self._bus = Bus(config.broker_url, prefix=prefix)
@@ -67,13 +75,15 @@ class Crew:
             raise BusNotShared(workers=sorted(self._names))
         if unknown := self._names - {ALL, RELAY, *consumers}:
             raise NotFound(workers=sorted(unknown), known=[ALL, RELAY, *consumers])
-        self._engine = make_engine(
-            config.database_url, pool_size=len(consumers) + 4, application_name="passerelle worker"
+        engine = partial(
+            make_engine,
+            config.database_url,
+            application_name="passerelle worker",
+            idle_transaction_s=IDLE_TRANSACTION_S,
         )
+        self._engine = engine(pool_size=len(consumers) + 4)
         self._make_session = sessions(self._engine)
-        self._relaxed = make_engine(
-            config.database_url, pool_size=len(consumers), application_name="passerelle worker", durable=False
-        )
+        self._relaxed = engine(pool_size=len(consumers), durable=False)
 
     def prepare(self, stop: threading.Event) -> None:
         """Tell the database who subscribes, however long it takes to answer."""
@@ -83,6 +93,8 @@ class Crew:
                 subscribe(self._make_session, self._consumers.values())
                 with transaction(self._make_session, SYSTEM) as session:
                     begin_housekeeping(session, now=utc_now())
+                    figures.count(session, figures.WORKER_STARTS, now=utc_now())
+                    begin_digests(session, now=utc_now())
                 return
             except Exception as error:
                 if not connection_lost(error):
@@ -96,6 +108,11 @@ class Crew:
             for name, consumer in self._consumers.items()
             if self._names & {ALL, name}
         }
+        loops |= {
+            f"{name} sender": consumer.sender(self._config, self._make_session)
+            for name, consumer in self._consumers.items()
+            if consumer.sender and self._names & {ALL, name}
+        }
         return loops | (self._leading() if self._names & {ALL, RELAY} else {})
 
     def _handler(self, consumer: Consumer) -> EventHandler:
@@ -107,7 +124,13 @@ class Crew:
             "relay": Relay(engine, Publisher(bus, everyone)).run,
             "reconciler": Reconciler(engine, self._make_session, everyone, bus.depths).run,
             "timekeeper": TimekeeperLoop(engine, Timekeeper(self._make_session)).run,
+            "archivist": self._archivist().run,
+            "observer": Observer(engine, self._make_session, bus).run,
         }
+
+    def _archivist(self) -> Archivist:
+        keep = timedelta(days=self._config.events_keep_days)
+        return Archivist(self._engine, self._make_session, folder=self._config.home / FOLDER, keep=keep)
 
     def close(self) -> None:
         self._engine.dispose()
@@ -150,13 +173,16 @@ def run_loops(loops: Mapping[str, Loop], stop: threading.Event) -> int:
             stop.set()
 
     threads = [threading.Thread(target=watch, args=item, name=item[0], daemon=True) for item in loops.items()]
-    for thread in threads:
+    ended = threading.Event()
+    watchdog = threading.Thread(target=Watchdog(threads).run, args=[ended], name="watchdog", daemon=True)
+    for thread in (*threads, watchdog):
         thread.start()
     log.info("working", workers=sorted(loops))
     stop.wait()
     deadline = time.monotonic() + FINISH_S
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
+    ended.set()
     stuck = [thread.name for thread in threads if thread.is_alive()]
     log.info("stopped", failed=failed, stuck=stuck)
     return 1 if failed or stuck else 0

@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.db import TenantSession, raw, transaction
+from app.events.retention import SETTLING
 from app.tenancy import SYSTEM
 from workers.registry import Consumer
 
@@ -20,10 +21,7 @@ _SUBSCRIBE = raw("""
 """)
 _UNSETTLE = raw("UPDATE outbox SET settled_at = NULL WHERE aggregate_type = :aggregate_type AND settled_at IS NOT NULL")
 
-# Settling (shared) and subscribing (alone) keep out of each other's way: an event settled without the new consumer,
-# while that consumer subscribes, would never reach it.
-_LOCK = raw("SELECT pg_advisory_xact_lock(hashtext('passerelle settling'))")
-_LOCK_SHARED = raw("SELECT pg_advisory_xact_lock_shared(hashtext('passerelle settling'))")
+_LOCK = raw(f"SELECT pg_advisory_xact_lock({SETTLING})")
 
 
 def subscribe(make_session: sessionmaker[TenantSession], consumers: Iterable[Consumer]) -> None:
@@ -44,8 +42,3 @@ def _subscribe(session: Session, consumer: Consumer, aggregate_type: str) -> Non
     if consumer.from_ == "beginning":
         session.execute(raw("SET LOCAL statement_timeout = 0"))
         session.execute(_UNSETTLE, facts)
-
-
-def hold_subscriptions(session: Session) -> None:
-    """No consumer subscribes until this transaction ends."""
-    session.execute(_LOCK_SHARED)

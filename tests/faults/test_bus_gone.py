@@ -25,8 +25,8 @@ def test_without_the_bus_members_book_and_the_feed_catches_up(own_database: str,
         on_rabbit = {"home": tmp_path, "broker_url": address, "prefix": broker.prefix}
         with (
             web(own_database, home=tmp_path, broker_url=address) as serving,
-            worker(own_database, "relay", **on_rabbit),
-            worker(own_database, "calendar", **on_rabbit),
+            worker(own_database, "relay", **on_rabbit) as relay,
+            worker(own_database, "calendar", **on_rabbit) as calendar,
             Caller(serving.port, town.tokens[0]) as caller,
         ):
             feed = open_feed(caller)
@@ -48,6 +48,9 @@ def test_without_the_bus_members_book_and_the_feed_catches_up(own_database: str,
             for wish in wishes[2:4]:
                 book(wish)
             assert not told()
+            until(lambda: calendar.log.count('"bus_lost"') >= 3, describe="the consumer has sought the bus in vain")
+            assert not calendar.has_ended
+            assert not relay.has_ended
             line.mend()
             until(told, within=30, describe="the feed has caught up")
             for wish in wishes[4:]:

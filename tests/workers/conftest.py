@@ -7,12 +7,13 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 from sqlalchemy.orm import sessionmaker
 
 from app.bus import Bus
 from app.db import TenantSession
 from tests.conftest import Clock
+from tests.faults.cable import Cable, cable
 from tests.workers.effects import COUNTING, create_effects
 from workers.handle import EventHandler
 from workers.subscriptions import subscribe
@@ -56,3 +57,12 @@ def rabbit_bus(broker_url: str) -> Iterator[Bus]:
     bus = Bus(broker_url, prefix=f"passerelle-test-{uuid.uuid4().hex[:8]}")
     yield bus
     bus.delete([COUNTING])
+
+
+@pytest.fixture
+def line(rabbit_bus: Bus) -> Iterator[tuple[Bus, Cable]]:
+    """The same bus, over a cable."""
+    real = make_url(rabbit_bus.url)
+    with cable(real.host or "", real.port or 5672) as laid:
+        address = real.set(host="127.0.0.1", port=laid.port).render_as_string(hide_password=False)
+        yield Bus(address, prefix=rabbit_bus.prefix), laid

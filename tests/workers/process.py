@@ -18,7 +18,7 @@ from workers.run import run
 
 
 class Worker:
-    """A real process that can be killed and started again."""
+    """A real process that can be killed, frozen and started again."""
 
     def __init__(self, *names: str, database_url: str, broker_url: str = "memory://", prefix: str = "test") -> None:
         self._names = names
@@ -30,9 +30,21 @@ class Worker:
         self.process.wait(10)
         self.process = self._start()
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It stands still meanwhile, with all it holds."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
+    def ask_to_stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
     def stop(self) -> int:
         """Ask it to end; returns its exit code."""
-        self.process.send_signal(signal.SIGTERM)
+        self.ask_to_stop()
         return self.process.wait(20)
 
     def _start(self) -> subprocess.Popen[bytes]:

@@ -13,42 +13,17 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
-from sqlalchemy import event as listen
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.db import TenantSession
 from app.events.envelope import Envelope, read
+from tests.workers.crashing import Crash, Fuse, crashing
 from tests.workers.effects import accepted, effects, made, record_events, state, texts, write_effect
 from workers.handle import EventHandler
 from workers.registry import Consumer
 from workers.subscriptions import subscribe
 
 BOOKINGS = 3
-NEVER = 10**9
-
-
-class Crash(BaseException):
-    """The process is gone: nothing after this line of it happens."""
-
-
-class CrashingSessions:
-    """Makes sessions whose nth commit, counted from `arm`, is cut off: just before it, or just after."""
-
-    def __init__(self, make_session: sessionmaker[TenantSession]) -> None:
-        self.make = sessionmaker(make_session.kw["bind"], class_=TenantSession, expire_on_commit=False)
-        self._left = {"before": NEVER, "after": NEVER}
-        listen.listen(self.make, "before_commit", lambda _: self._count("before"))
-        listen.listen(self.make, "after_commit", lambda _: self._count("after"))
-
-    def arm(self, moment: str | None, nth: int) -> None:
-        self._left = {"before": NEVER, "after": NEVER}
-        if moment is not None:
-            self._left[moment] = nth
-
-    def _count(self, moment: str) -> None:
-        self._left[moment] -= 1
-        if self._left[moment] == 0:
-            raise Crash
 
 
 class Deliveries(RuleBasedStateMachine):
@@ -67,8 +42,8 @@ class Deliveries(RuleBasedStateMachine):
 
         self.consumer = Consumer(name, ("booking",), {"booking.made": effect, "booking.accepted": effect})
         subscribe(self.make_session, [self.consumer])
-        self.crashing = CrashingSessions(self.make_session)
-        self.handler = EventHandler(self.consumer, self.crashing.make, clock=lambda: self.now)
+        self.fuse = Fuse()
+        self.handler = EventHandler(self.consumer, crashing(self.make_session, self.fuse), clock=lambda: self.now)
         self.bookings = [uuid.uuid4() for _ in range(BOOKINGS)]
         self.recorded = dict.fromkeys(self.bookings, 0)
         self.arrived: dict[uuid.UUID, set[int]] = {booking: set() for booking in self.bookings}
@@ -94,14 +69,14 @@ class Deliveries(RuleBasedStateMachine):
         seq = min(seq, self.recorded[booking])
         self.arrived[booking].add(seq)
         self.ill = ill
-        self.crashing.arm(crash, nth)
+        self.fuse.arm(nth if crash else 0, only=f"{crash} commit")
         self._deliver(texts(self.make_session, booking)[seq - 1], is_attempt=False)
 
     @rule(minutes=st.integers(0, 90), crash=st.sampled_from([None, "before", "after"]), nth=st.integers(1, 3))
     def the_worker_looks_what_is_due(self, minutes: int, crash: str | None, nth: int) -> None:
         self.now += timedelta(minutes=minutes)
         self.ill = False
-        self.crashing.arm(crash, nth)
+        self.fuse.arm(nth if crash else 0, only=f"{crash} commit")
         self._run_due()
 
     def _deliver(self, text: str | None, *, is_attempt: bool) -> None:
@@ -131,7 +106,7 @@ class Deliveries(RuleBasedStateMachine):
         """In the end what left no trace is sent again, as the reconciler would, and nothing is broken any more: then
         nothing may be missing."""
         self.ill = False
-        self.crashing.arm(None, 0)
+        self.fuse.arm(0)
         for booking in self.bookings:
             for text in texts(self.make_session, booking):
                 if state(self.make_session, read(text).event_id, consumer=self.consumer.name) is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -35,6 +36,12 @@ def queues_hold(count: int) -> Callable[[Iterable[Consumer]], dict[str, int]]:
 def publish(make_session: Sessions) -> None:
     with transaction(make_session, SYSTEM) as session:
         session.execute(PUBLISHED)
+
+
+def a_while_passes(make_session: Sessions) -> None:
+    """In which nothing more is received."""
+    with transaction(make_session, SYSTEM) as session:
+        session.execute(raw("UPDATE delivery SET at = at - interval '31 seconds'"))
 
 
 def outbox(make_session: Sessions, story: UUID, column: str) -> list[object]:
@@ -77,6 +84,34 @@ def test_a_consumer_that_is_late_is_not_made_later(engine: Engine, counted: Sess
     assert outbox(counted, story, "published_at") != [None]
 
 
+def test_what_a_consumer_at_work_may_have_in_hand_is_not_sent_again(
+    reconciler: Reconciler, counted: Sessions, handler: EventHandler
+) -> None:
+    in_hand, received = a_story(counted, 1), a_story(counted, 1)
+    publish(counted)
+    handler.handle(texts(counted, received)[0])
+    reconciler.send_again(grace_s=30)
+    assert outbox(counted, in_hand, "published_at") != [None]
+    a_while_passes(counted)
+    reconciler.send_again(grace_s=30)
+    assert outbox(counted, in_hand, "published_at") == [None]
+
+
+def test_what_a_late_consumer_must_have_passed_by_is_sent_again(
+    engine: Engine, counted: Sessions, handler: EventHandler
+) -> None:
+    lost, late, received = a_story(counted, 1), a_story(counted, 1), a_story(counted, 1)
+    publish(counted)
+    with transaction(counted, SYSTEM) as session:
+        went_out = raw("UPDATE outbox SET published_at = clock_timestamp() - :ago WHERE aggregate_id = :story")
+        for story, seconds in ((lost, 20), (received, 12), (late, 11)):
+            session.execute(went_out, {"ago": timedelta(seconds=seconds), "story": story})
+    handler.handle(texts(counted, received)[0])
+    Reconciler(engine, counted, [COUNTING], queues_hold(7)).send_again(grace_s=5)
+    assert outbox(counted, lost, "published_at") == [None]
+    assert outbox(counted, late, "published_at") != [None]
+
+
 def test_what_is_parked_failed_or_dead_is_not_sent_again(
     reconciler: Reconciler, handler: EventHandler, counted: Sessions
 ) -> None:
@@ -85,6 +120,7 @@ def test_what_is_parked_failed_or_dead_is_not_sent_again(
     handler.handle(texts(counted, parked)[1])
     handler.handle(texts(counted, failed)[0])
     publish(counted)
+    a_while_passes(counted)
     assert reconciler.settle() == 1  # the failed one: its text is kept with the receipt
     reconciler.send_again(grace_s=5)
     assert [at is None for at in outbox(counted, parked, "published_at")] == [True, False]
