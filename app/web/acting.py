@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.booking.calendar.feeds import open_feed, revoke_feed
 from app.booking.cancelling import cancel_booking
 from app.booking.catalogue.offers import offer_of
+from app.booking.deciding import accept_booking
 from app.booking.finding.directory import listing_of
 from app.booking.making import make_booking
 from app.booking.quoting import refusal
@@ -19,6 +20,7 @@ from app.errors import Problem, Refused, SlotTaken
 from app.http import idempotency, metrics
 from app.web.day_view import refused
 from app.web.mine import live_feeds, own_bookings
+from app.web.notifying import returning_address
 from app.web.site import blueprint
 from app.web.visits import Visit, page, visiting
 from app.web.wishing import form_for, sent_wish
@@ -34,7 +36,12 @@ def bookings() -> Response:
 
 def _bookings_page(address: str | None = None) -> Response:
     def look(visit: Visit) -> dict[str, Any]:
-        return {"person": visit.member, "bookings": own_bookings(visit), "feeds": live_feeds(visit)}
+        return {
+            "person": visit.member,
+            "bookings": own_bookings(visit),
+            "feeds": live_feeds(visit),
+            "returned": returning_address(visit),
+        }
 
     response = page("bookings.html", address=address, **visiting(look))
     if address:
@@ -93,6 +100,14 @@ def _refused(problem: Problem) -> Response:
 def cancel(booking_id: UUID) -> AnyResponse:
     visiting(lambda visit: cancel_booking(visit.session, booking_id, person=visit.member, now=visit.now))
     flash("cancelled")
+    return redirect(url_for("pages.bookings"), 303)
+
+
+@blueprint.post("/bookings/<uuid:booking_id>/accept")
+def accept(booking_id: UUID) -> AnyResponse:
+    """Take up the place that was offered from the waiting list, as the mail about it says."""
+    visiting(lambda visit: accept_booking(visit.session, booking_id, person=visit.member, now=visit.now))
+    flash("booked")
     return redirect(url_for("pages.bookings"), 303)
 
 

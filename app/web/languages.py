@@ -1,39 +1,24 @@
-"""The languages of the pages: which one a visitor gets, and its catalogue of sentences.
-
-Sentences are English in code and templates; translations/<language>.po hold the others. Catalogues are compiled in
-memory when first needed, so that there is no build step and a .po file is all there is to edit.
-"""
+"""The languages of the pages: which one a visitor gets, and its catalogue of sentences."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
-from functools import lru_cache
-from gettext import GNUTranslations, NullTranslations
-from io import BytesIO
+from gettext import NullTranslations
 from pathlib import Path
 
-from babel import Locale, dates, numbers
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 from flask import Flask, g, request
 
+from app import languages as known_languages
+from app.languages import DEFAULT, LANGUAGES, SOURCE, clock, compiled
+
+__all__ = ["LANGUAGES", "SOURCE", "clock"]
+
 FOLDER = Path(__file__).parent / "translations"
-LANGUAGES = {"fr": "Français", "nl": "Nederlands", "de": "Deutsch", "en": "English"}
-SOURCE = "en"
-DEFAULT = "fr"
 COOKIE = "lang"
 
 
-@lru_cache(maxsize=len(LANGUAGES))
 def catalogue(language: str) -> NullTranslations:
-    if language == SOURCE:
-        return NullTranslations()
-    compiled = BytesIO()
-    with (FOLDER / f"{language}.po").open("rb") as source:
-        write_mo(compiled, read_po(source, locale=language))
-    compiled.seek(0)
-    return GNUTranslations(compiled)
+    return compiled(FOLDER, language)
 
 
 def chosen() -> str | None:
@@ -78,23 +63,18 @@ def install(app: Flask) -> None:
     app.jinja_env.filters |= {"money": money, "clock": clock, "long_day": long_day, "short_day": short_day}
 
 
-def clock(instant: datetime) -> str:
-    """The time on the wall; the instant must be in the space's zone already."""
-    return f"{instant:%H:%M}"
-
-
 def long_day(day: datetime) -> str:
-    return dates.format_date(day, format="full", locale=_locale())
+    return known_languages.long_day(day, language())
 
 
 def short_day(day: datetime) -> str:
-    return dates.format_skeleton("MMMEd", day, locale=_locale())
+    return known_languages.short_day(day, language())
 
 
 def money(amount: dict[str, object]) -> str:
     cents, currency = amount["amount_cents"], str(amount["currency"])
     assert isinstance(cents, int)
-    return str(numbers.format_currency(Decimal(cents) / 100, currency, locale=_locale()))
+    return known_languages.money(cents, currency, language())
 
 
 def duration(minutes: int) -> str:
@@ -108,12 +88,3 @@ def duration(minutes: int) -> str:
 
 def days(number: int) -> str:
     return ngettext("%(num)s day", "%(num)s days", number) % {"num": number}
-
-
-@lru_cache(maxsize=len(LANGUAGES))
-def _parsed(known: str) -> Locale:
-    return Locale.parse(known)
-
-
-def _locale() -> Locale:
-    return _parsed(language())

@@ -39,6 +39,10 @@ class Own:
     def can_cancel(self) -> bool:
         return self.ahead and self.booking.status in OPEN
 
+    @property
+    def can_accept(self) -> bool:
+        return self.ahead and self.booking.status == "held"
+
 
 def own_bookings(visit: Visit) -> list[Own]:
     """By start; those of the last month and all that lie ahead."""

@@ -63,13 +63,20 @@ def _install(state: BlueprintSetupState) -> None:
         "asset": asset,
         "kinds": KINDS,
         "kind_name": wording.kind_name,
+        "mail_kind_name": wording.mail_kind_name,
+        "mails_stay_here": app.extensions["passerelle"].config.smtp_url is None,
         "status_name": wording.status_name,
     }
 
 
+# A mail program's own button has seen no form, and brings no cookie: the address is its proof (RFC 8058).
+WITHOUT_FORM = {"pages.switch_mails"}
+
+
 @blueprint.before_request
 def _check_form() -> None:
-    csrf.protect()
+    if request.endpoint not in WITHOUT_FORM:
+        csrf.protect()
 
 
 @blueprint.after_app_request

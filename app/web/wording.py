@@ -79,6 +79,7 @@ CODES: dict[str, Callable[[], str]] = {
     "wrong_state": lambda: _("That is no longer possible: it has changed in the meantime."),
     "bad_credentials": lambda: _("The e-mail address or the password is wrong."),
     "too_many_requests": lambda: _("Too many attempts. Wait a few minutes and try again."),
+    "link_unknown": lambda: _("This address leads nowhere. Use the whole address of the newest mail."),
     "too_many_feeds": lambda: _("Revoke a calendar address that you no longer use first."),
     "request_in_flight": lambda: _("Your first click is still being worked on. Look at your bookings in a moment."),
     "idempotency_key_reused": lambda: _("This form was already sent. Look at your bookings, then start anew."),
@@ -131,4 +132,24 @@ _STATUSES: dict[str, Callable[[], str]] = {
     "cancelled": lambda: _("cancelled"),
     "refused": lambda: _("refused by the space"),
     "no_show": lambda: _("not used"),
+}
+
+
+def mail_kind_name(kind: str) -> str:
+    return _MAIL_KINDS[kind]()
+
+
+_MAIL_KINDS: dict[str, Callable[[], str]] = {
+    "booking_confirmed": lambda: _("a booking that was made or approved, with its calendar file"),
+    "booking_requested": lambda: _("a booking that waits for the space's approval"),
+    "booking_moved": lambda: _("a booking that was moved"),
+    "booking_cancelled": lambda: _("a booking that was cancelled"),
+    "booking_expired": lambda: _("a booking that nobody confirmed in time"),
+    "booking_refused": lambda: _("a booking that the space did not accept"),
+    "displaced": lambda: _("a booking whose place is closed, with what you could have instead"),
+    "waitlist_offered": lambda: _("a place that you wait for, once it is free"),
+    "reminder": lambda: _("a booking that is coming up"),
+    "digest": lambda: _("the day of your space, every open morning"),
+    "digest_weekly": lambda: _("the week of your space, every week"),
+    "webhook_disabled": lambda: _("a receiver of events that was switched off"),
 }

@@ -22,6 +22,7 @@ from tests.conftest import Clock
 from tests.http.client import Client
 from workers import registry
 from workers.handle import EventHandler
+from workers.subscriptions import subscribe
 
 BRUSSELS = ZoneInfo("Europe/Brussels")
 _RECORDED = raw("SELECT envelope FROM outbox ORDER BY id")
@@ -77,6 +78,7 @@ def _due_handlers() -> dict[str, Callable[..., object]]:
 
 @pytest.fixture
 def town(app: Flask, session: TenantSession, make_session: sessionmaker[TenantSession], clock: Clock) -> Town:
+    subscribe(make_session, registry.load().values())
     return Town(app, session, make_session, clock)
 
 

@@ -238,6 +238,24 @@ def test_a_late_cancellation_tells_its_fee_before_it_is_made(
     assert bookings(make_session)[0].fee_cents == 1513
 
 
+def test_a_place_kept_from_the_waiting_list_is_taken_on_the_page_its_mail_leads_to(
+    app: Flask, stage: Stage, make_session: sessionmaker[TenantSession]
+) -> None:
+    with transaction(make_session, SYSTEM) as session:
+        begins, until = NOW + timedelta(hours=26), NOW + timedelta(minutes=30)
+        held = {"status": "held", "hold_expires_at": until, "start": begins, "end": begins + timedelta(hours=1)}
+        a_booking(session, stage.room, stage.member, **held)
+    browser = Browser(app)
+    browser.sign_in()
+    browser.get("/bookings")
+    (offered,) = bookings(make_session)
+    assert f'id="{offered.uid}"' in browser.page and "Take it" in browser.page
+    assert browser.submit(f"/bookings/{offered.uid}/accept").status_code == 303
+    assert [row.status for row in bookings(make_session)] == ["confirmed"]
+    browser.get("/bookings")
+    assert "Take it" not in browser.page
+
+
 def test_a_booking_moved_late_says_what_cancelling_costs_at_least(
     app: Flask, stage: Stage, make_session: sessionmaker[TenantSession]
 ) -> None:
