@@ -22,8 +22,8 @@ lint: .venv/ready-to-test ## style and types
 bench: .venv/ready-to-test ## measure, each figure against a floor of the same run: bench/results/latest.json
 	@exec .venv/bin/python -m bench
 
-chaos: .venv/ready-to-test ## kill what runs, race for what is scarce, and look whether the guarantees hold
-	@exec .venv/bin/python -m pytest tests/faults tests/races
+chaos: .venv/ready-to-test ## break everything while members book, and look whether the guarantees hold: CHAOS_SECONDS=60, CHAOS_SEED
+	@exec .venv/bin/python -m tests.chaos
 
 # The virtual environment: made when it is missing, was moved here, or has lost its Python; filled when setup.cfg changed.
 FITS := $(shell grep -qsF '$(CURDIR)/.venv' .venv/bin/activate && .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo yes)
