@@ -21,6 +21,8 @@ BLUEPRINTS = (
     ("app.booking.finding.api", "/api/v1"),
     ("app.booking.catalogue.api", "/api/v1"),
     ("app.booking.calendar.api", None),
+    ("app.notifications.api", "/api/v1"),
+    ("app.webhooks.api", "/api/v1"),
     ("app.http.operating", None),
     ("app.http.documents", None),
     ("app.web.pages", None),

@@ -56,11 +56,40 @@ class Config:
     secret_key: str | None = setting(
         "SECRET_KEY", None, "Signs form tokens. Default: made once and kept in PASSERELLE_HOME/secret_key (mode 0600)."
     )
+    smtp_url: str | None = setting(
+        "SMTP_URL",
+        None,
+        "Takes mails out: smtp://user:password@host:587 (STARTTLS is required, but on this machine), "
+        "smtps://user:password@host:465, or smtp+plain://host:25 for a network you trust. "
+        "Unset: mails are files in PASSERELLE_HOME/outbox.",
+    )
+    mail_from: str = setting(
+        "MAIL_FROM", "", "Whom mails are from: Passerelle <bookings@network.example>. Needed with SMTP_URL."
+    )
     log_format: str = setting("LOG_FORMAT", "json", "Log lines as json, or as text for a terminal.")
     log_level: str = setting("LOG_LEVEL", "INFO", "Least level of a log line: DEBUG, INFO, WARNING or ERROR.")
+    events_keep_days: int = setting(
+        "EVENTS_KEEP_DAYS",
+        90,
+        "Days that an event stays in the database once every consumer has it; then it is in a file under "
+        "PASSERELLE_HOME/archive.",
+    )
     stripe_api_key: str | None = setting("STRIPE_API_KEY", None, "Secret key of the payment provider. Unset: no cards.")
     stripe_webhook_secret: str | None = setting(
         "STRIPE_WEBHOOK_SECRET", None, "Signing secret of the payment provider's notifications."
+    )
+    outside_allow: str = setting(
+        "OUTSIDE_ALLOW",
+        "",
+        "Dangerous: what webhooks may reach besides the public internet, by commas: networks (10.1.0.0/16) at "
+        "ports 443 and 8443, or single places (hooks.intranet:9443). Whoever may add a webhook can then have this "
+        "server call them. Default: nothing.",
+    )
+    outside_ca_file: str | None = setting(
+        "OUTSIDE_CA_FILE",
+        None,
+        "Dangerous: a PEM file of certificate authorities trusted, beside the system's, for calls to the outside. "
+        "Default: the system's alone.",
     )
     demo_password: str | None = setting(
         "PASSERELLE_DEMO_PASSWORD", None, "Password of the demonstration's accounts. Default: made up once and printed."

@@ -53,6 +53,10 @@ log = structlog.get_logger(__name__)
 Result = TypeVar("Result")
 TRY_AGAIN = {"40P01", "40001"}  # deadlock detected, serialization failure: one retry
 AWAY = {"08", "57P", "533"}  # classes: connection exception, shutting down or starting up, too many connections
+STOOD_STILL = {"25P03", "25P04"}  # a transaction that idled or lasted too long was ended, its connection with it
+
+# A server whose network is gone is noticed in about ten seconds, asked or not.
+SILENT_NETWORK = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
 
 # Named constraints, so that migrations can find them again.
 NAMES = {
@@ -170,10 +174,19 @@ def _as_sqlalchemy(sql: str, error: PsycopgError, *, lost: bool) -> BaseExceptio
     return DBAPIError.instance(sql, None, error, PsycopgError, hide_parameters=True, connection_invalidated=lost)
 
 
-def make_engine(url: str, *, pool_size: int = 5, application_name: str = "passerelle", durable: bool = True) -> Engine:
+def make_engine(
+    url: str,
+    *,
+    pool_size: int = 5,
+    application_name: str = "passerelle",
+    durable: bool = True,
+    idle_transaction_s: int = 60,
+) -> Engine:
     """An engine in READ COMMITTED; psycopg prepares what it sees five times, and times out rather than hangs.
 
     Without `durable` a commit does not wait for the disk: for what can be done again from what is on it.
+    After `idle_transaction_s` the server ends a transaction in which nothing is asked: it holds locks, and its client
+    may be frozen.
     """
     engine = create_engine(
         url,
@@ -186,8 +199,10 @@ def make_engine(url: str, *, pool_size: int = 5, application_name: str = "passer
         connect_args={
             "application_name": application_name,
             "connect_timeout": 5,
+            **SILENT_NETWORK,
             "options": "-c timezone=UTC -c jit=off -c lock_timeout=5s -c statement_timeout=30s"
-            " -c idle_in_transaction_session_timeout=60s" + ("" if durable else " -c synchronous_commit=off"),
+            f" -c idle_in_transaction_session_timeout={idle_transaction_s}s"
+            + ("" if durable else " -c synchronous_commit=off"),
         },
     )
     event.listen(engine, "connect", _one_integer_type)
@@ -235,6 +250,8 @@ def connection_lost(error: BaseException) -> bool:
     if not isinstance(error, DBAPIError):
         return False
     state = sqlstate(error)
+    if state in STOOD_STILL:
+        return True
     if error.connection_invalidated or state is None:
         return isinstance(error, OperationalError | InterfaceError)
     return state[:3] in AWAY or state[:2] in AWAY

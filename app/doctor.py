@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,11 +21,14 @@ from sqlalchemy.exc import DBAPIError
 
 from app.config import Config
 from app.db import make_engine, raw, schema_fault, schema_head, sqlstate
+from app.events.archive import FOLDER, names
 
 OLDEST_SERVER = 150000
 LEAST_DISK = 200 * 1024 * 1024  # bytes free under PASSERELLE_HOME
 LONGEST_LAG = timedelta(minutes=1)
 LONGEST_OVERDUE = timedelta(minutes=5)
+LONGEST_UNRECEIVED = timedelta(minutes=5)
+LONGEST_UNSENT = timedelta(minutes=30)  # mails and webhooks, after the time they should have gone
 EXCLUSION_VIOLATION, CHECK_VIOLATION = "23P01", "23514"
 
 
@@ -47,14 +51,15 @@ def examine(config: Config) -> list[Finding]:
         return [*findings, Finding("database", False, remedy)]
     engine = make_engine(config.database_url, pool_size=1, application_name="passerelle-doctor")
     try:
-        return findings + _examine_database(engine)
+        return findings + _examine_database(engine, config)
     finally:
         engine.dispose()
 
 
-def _examine_database(engine: Engine) -> list[Finding]:
+def _examine_database(engine: Engine, config: Config) -> list[Finding]:
     findings = []
-    for name, check in DATABASE_CHECKS:
+    checks: list[tuple[str, Callable[[Connection], str]]] = [*DATABASE_CHECKS, ("archive", partial(_archive, config))]
+    for name, check in checks:
         findings.append(_tried(name, partial(_in_undone_transaction, engine, check)))
         if name in ALL_ELSE_NEEDS and not findings[-1].good:
             break
@@ -174,11 +179,23 @@ _OCCUPY = raw("INSERT INTO occupancy (unit_id, period, kind) VALUES (:unit_id, C
 _REVISION = raw("SELECT revision FROM space WHERE id = :space_id")
 _TRIGGERS = raw("SELECT tgrelid::regclass::text AS on_table FROM pg_trigger WHERE NOT tgisinternal AND tgenabled = 'O'")
 
+# What an aggregate misses may be in an archive: its beginning always, a part in the middle or at the end while others
+# have been restored. An event's id is higher than those before it in its aggregate; so the missing one would be in a
+# file whose range reaches between its neighbours.
 _GAPS = raw(
     """
-    SELECT count(*) FROM (
-        SELECT FROM outbox GROUP BY aggregate_type, aggregate_id HAVING count(*) <> max(seq) - min(seq) + 1
-    ) AS gap
+    WITH suspect AS (
+        SELECT aggregate_type, aggregate_id FROM outbox GROUP BY aggregate_type, aggregate_id
+        HAVING count(*) <> max(seq) - min(seq) + 1
+    ), followed AS (
+        SELECT aggregate_type, aggregate_id, id, seq,
+            lag(id) OVER (PARTITION BY aggregate_type, aggregate_id ORDER BY seq) AS before_id,
+            lag(seq) OVER (PARTITION BY aggregate_type, aggregate_id ORDER BY seq) AS before_seq
+        FROM outbox JOIN suspect USING (aggregate_type, aggregate_id)
+    )
+    SELECT count(DISTINCT (aggregate_type, aggregate_id)) FROM followed f
+    WHERE seq <> before_seq + 1
+      AND NOT EXISTS (SELECT FROM event_archive a WHERE a.last_id > f.before_id AND a.first_id < f.id)
     """
 )
 _UNRECORDED = raw(
@@ -187,17 +204,22 @@ _UNRECORDED = raw(
         SELECT 'booking' AS kind, uid, event_seq FROM booking
         UNION ALL SELECT 'space', uid, event_seq FROM space
         UNION ALL SELECT 'waitlist_entry', uid, event_seq FROM waitlist_entry
+        UNION ALL SELECT 'webhook', uid, event_seq FROM webhook
     ) AS counted
-    JOIN (SELECT aggregate_type, aggregate_id, max(seq) AS last FROM outbox GROUP BY 1, 2) AS recorded
+    JOIN (SELECT aggregate_type, aggregate_id, max(seq) AS last, max(id) AS last_id
+          FROM outbox GROUP BY aggregate_type, aggregate_id) AS recorded
       ON aggregate_type = kind AND aggregate_id = uid
-    WHERE event_seq <> last
+    WHERE event_seq < last
+       OR (event_seq > last AND NOT EXISTS (SELECT FROM event_archive a WHERE a.last_id > recorded.last_id))
     """
 )
 _AHEAD = raw(
     """
     SELECT count(*) FROM cursor c
-    WHERE last_seq > (SELECT max(seq) FROM outbox o
-                      WHERE o.aggregate_type = c.aggregate_type AND o.aggregate_id = c.aggregate_id)
+    JOIN (SELECT aggregate_type, aggregate_id, max(seq) AS last, max(id) AS last_id
+          FROM outbox GROUP BY aggregate_type, aggregate_id) AS recorded
+      USING (aggregate_type, aggregate_id)
+    WHERE c.last_seq > last AND NOT EXISTS (SELECT FROM event_archive a WHERE a.last_id > recorded.last_id)
     """
 )
 _BEYOND = raw(
@@ -215,6 +237,52 @@ _HEALTH = raw(
         (SELECT clock_timestamp() - min(at) FROM due) AS overdue
     """
 )
+_UNRECEIVED = raw(
+    """
+    SELECT s.consumer, count(*) AS events, clock_timestamp() - min(o.recorded_at) AS age
+    FROM (SELECT * FROM outbox WHERE settled_at IS NULL ORDER BY id LIMIT 100000) AS o
+    JOIN subscription s ON s.aggregate_type = o.aggregate_type AND (s.after IS NULL OR o.recorded_at > s.after)
+    WHERE o.published_at IS NOT NULL
+      AND NOT EXISTS (SELECT FROM delivery d WHERE d.consumer = s.consumer AND d.event_id = o.event_id)
+    GROUP BY s.consumer ORDER BY age DESC LIMIT 1
+    """
+)
+_DEAD_LETTERS = raw("SELECT value FROM figure WHERE name = 'dead_letters'")
+_MAILS = raw(
+    """
+    SELECT (SELECT clock_timestamp() - min(send_after) FROM notification
+            WHERE state IN ('pending', 'sending') AND send_after < clock_timestamp()) AS waiting,
+        (SELECT count(*) FROM notification WHERE state IN ('pending', 'sending')) AS unsent,
+        (SELECT count(*) FROM notification WHERE state IN ('failed', 'bounced') AND state = 'failed'
+              AND created_at > clock_timestamp() - interval '7 days') AS failed
+    """
+)
+_WEBHOOKS = raw(
+    """
+    SELECT (SELECT clock_timestamp() - min(next_attempt_at) FROM webhook_delivery
+            WHERE state IN ('pending', 'failed', 'sending') AND next_attempt_at < clock_timestamp()) AS waiting,
+        (SELECT count(*) FROM webhook WHERE archived_at IS NULL AND failing_since IS NOT NULL) AS failing,
+        (SELECT count(*) FROM webhook WHERE archived_at IS NULL AND state = 'disabled') AS disabled
+    """
+)
+_ARCHIVE = raw(
+    """
+    SELECT (SELECT count(*) FROM event_archive) AS files,
+        (SELECT coalesce(sum(count), 0) FROM event_archive) AS events,
+        (SELECT note FROM figure WHERE name = 'archive_failing') AS failing,
+        (SELECT clock_timestamp() - at FROM figure WHERE name = 'archive_failing') AS failing_for
+    """
+)
+_NEVER_HAD = raw(
+    """
+    SELECT s.consumer, count(*) AS files FROM (
+        SELECT DISTINCT s.consumer, a.name FROM subscription s JOIN event_archive a
+          ON s.aggregate_type = ANY(a.aggregate_types) AND s.consumer <> ALL(a.consumers)
+         AND (s.after IS NULL OR s.after < a.recorded_to)
+    ) AS s GROUP BY s.consumer ORDER BY s.consumer
+    """
+)
+_WRITTEN_HERE = raw("SELECT name FROM event_archive WHERE host = :host ORDER BY first_id")
 
 
 def _answers(connection: Connection) -> str:
@@ -302,6 +370,41 @@ def _deliveries(connection: Connection) -> str:
     return f"none was given up, {health.failed} will be tried again"
 
 
+def _consumers(connection: Connection) -> str:
+    late = connection.execute(_UNRECEIVED).one_or_none()
+    if late and late.age > LONGEST_UNRECEIVED:
+        remedy = f"does `passerelle worker {late.consumer}` run?"
+        raise Fault(
+            f"{late.consumer} has not received {late.events} events, the oldest for {_spoken(late.age)}: {remedy}"
+        )
+    return "everybody has received what went out"
+
+
+def _dead_letters(connection: Connection) -> str:
+    found = connection.execute(_DEAD_LETTERS).scalar_one_or_none()
+    if found:
+        raise Fault(f"{int(found)} messages could be read by nobody, and are in the bus's queue of dead letters")
+    return "no message was unreadable"
+
+
+def _mails(connection: Connection) -> str:
+    mails = connection.execute(_MAILS).one()
+    if mails.waiting and mails.waiting > LONGEST_UNSENT:
+        remedy = "does `passerelle worker notifications` run, and does the mail server answer?"
+        raise Fault(f"{mails.unsent} mails wait, the oldest for {_spoken(mails.waiting)}: {remedy}")
+    if mails.failed:
+        raise Fault(f"{mails.failed} mails of the last week were given up: notification.last_error says why")
+    return f"{mails.unsent} mails wait for their time"
+
+
+def _webhooks(connection: Connection) -> str:
+    webhooks = connection.execute(_WEBHOOKS).one()
+    if webhooks.waiting and webhooks.waiting > LONGEST_UNSENT:
+        remedy = "does `passerelle worker webhooks` run?"
+        raise Fault(f"messages to webhooks should have gone {_spoken(webhooks.waiting)} ago: {remedy}")
+    return f"{webhooks.failing} webhooks are failing, {webhooks.disabled} disabled: their holders are told"
+
+
 def _due(connection: Connection) -> str:
     overdue = connection.execute(_HEALTH).one().overdue
     if overdue and overdue > LONGEST_OVERDUE:
@@ -309,6 +412,23 @@ def _due(connection: Connection) -> str:
             f"something has been due for {_spoken(overdue)}: does the timekeeper run (`passerelle worker all`)?"
         )
     return "nothing is overdue"
+
+
+def _archive(config: Config, connection: Connection) -> str:
+    """Are old events being archived, are this host's files there, and has everybody had what is in them?"""
+    kept = connection.execute(_ARCHIVE).one()
+    if kept.failing:
+        raise Fault(
+            f"events cannot be archived for {_spoken(kept.failing_for)}: {kept.failing}; none is deleted till then"
+        )
+    folder = config.home / FOLDER
+    written = connection.execute(_WRITTEN_HERE, {"host": socket.gethostname()}).scalars()
+    if missing := sorted(set(written) - set(names(folder))):
+        raise Fault(f"{len(missing)} archives of this host are not in {folder}, {missing[0]} first: bring them back")
+    for row in connection.execute(_NEVER_HAD):
+        remedy = "`passerelle events replay --from-archive` brings them back for it"
+        raise Fault(f"{row.consumer} has never had the events of {row.files} archives: {remedy}")
+    return f"{kept.events} events in {kept.files} files"
 
 
 def _spoken(age: timedelta) -> str:
@@ -323,6 +443,10 @@ DATABASE_CHECKS: list[tuple[str, Callable[[Connection], str]]] = [
     ("triggers", _triggers),
     ("sequences", _sequences),
     ("outbox", _outbox),
+    ("consumers", _consumers),
     ("deliveries", _deliveries),
+    ("dead letters", _dead_letters),
+    ("mails", _mails),
+    ("webhooks", _webhooks),
     ("due", _due),
 ]

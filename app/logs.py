@@ -24,6 +24,7 @@ SECRET_NAME = re.compile(
 SECRET_TEXT: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{6,}", re.I), rf"\1 {SCRUBBED}"),
     (re.compile(r"/f/[^/\s\"'?]+?(?=\.ics)"), f"/f/{SCRUBBED}"),
+    (re.compile(r"/u/[\w-]{20,}"), f"/u/{SCRUBBED}"),
     (re.compile(r"(://[^/\s:@]*):[^/\s@]+@"), rf"\1:{SCRUBBED}@"),
     (re.compile(r"\b(?:[sr]k_(?:live|test)|whsec)_\w+"), SCRUBBED),
     (

@@ -53,12 +53,17 @@ def run_up(config: Config, *, demo: bool) -> int:
             shown = supervisor.run(_prepare(env, create=server is not None, demo=demo))
             supervisor.start(_web(config, env))
             supervisor.start(_workers(env))
-            sys.stdout.write(f"Passerelle answers on http://{HOST}:{config.port}\n{shown}")
+            sys.stdout.write(f"Passerelle answers on http://{HOST}:{config.port}\n{shown}{_mails(config)}")
             sys.stdout.flush()
             supervisor.watch()
         except StopRequested:
             log.info("stopped while starting")
     return 0
+
+
+def _mails(config: Config) -> str:
+    """Where mails go, as long as they do not leave the machine."""
+    return "" if config.smtp_url else f"Mails are files in {config.home / 'outbox'}\n"
 
 
 def environment(config: Config, inherited: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -24,7 +24,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from app.db import migrate
 from app.embedded import EmbeddedPostgres
-from bench import availability, bookings, events, feed, memory
+from bench import availability, backbone, bookings, events, feed, memory, webhooks
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 BROKER = os.environ.get("BROKER_URL", "amqp://guest:guest@127.0.0.1:5672//")
@@ -73,11 +73,23 @@ def _events(server: EmbeddedPostgres) -> list[Figure]:
     return found
 
 
+def _backbone(server: EmbeddedPostgres) -> list[Figure]:
+    with _database(server, "bench_backbone") as url:
+        return backbone.figures(url, broker_url=BROKER)
+
+
+def _webhooks(server: EmbeddedPostgres) -> list[Figure]:
+    with _database(server, "bench_webhooks") as url:
+        return webhooks.figures(url)
+
+
 MEASURED: dict[str, Callable[[EmbeddedPostgres], list[Figure]]] = {
     "bookings": _bookings,
     "availability": _availability,
     "feed": _feed,
     "events": _events,
+    "backbone": _backbone,
+    "webhooks": _webhooks,
     "memory": lambda _server: memory.figures(),
 }
 

@@ -11,8 +11,10 @@ from app.db import Base
 from app.demo import models as demo_models
 from app.events import models as event_models
 from app.network import models as network_models
+from app.notifications import models as notification_models
+from app.webhooks import models as webhook_models
 
-MODELS = (network_models, booking_models, event_models, demo_models)
+MODELS = (network_models, booking_models, event_models, demo_models, notification_models, webhook_models)
 MIGRATION_LOCK = 7_200_001
 
 

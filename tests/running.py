@@ -140,13 +140,13 @@ class Web(Process):
 @contextmanager
 def web(
     database_url: str, *, home: Path, workers: int = 2, threads: int = 4, broker_url: str = "memory://",
-    port: int | None = None,
+    port: int | None = None, **settings: Any,
 ) -> Iterator[Web]:  # fmt: skip
-    """gunicorn as `passerelle up` starts it, answering /healthz on a free loopback port."""
+    """gunicorn as `passerelle up` starts it, answering /healthz on a free loopback port; `settings` are Config's."""
     port = port or free_port()
     config = Config(
         home=home, database_url=database_url, broker_url=broker_url, port=port, web_workers=workers,
-        web_threads=threads, log_level="WARNING",
+        web_threads=threads, log_level="WARNING", **settings,
     )  # fmt: skip
     spec = _spec("web", GUNICORN, config)
     server = Web(spec, lambda: answers(port), port=port)
@@ -156,10 +156,15 @@ def web(
 
 @contextmanager
 def worker(
-    database_url: str, *names: str, home: Path, broker_url: str = "memory://", prefix: str = "passerelle"
+    database_url: str,
+    *names: str,
+    home: Path,
+    broker_url: str = "memory://",
+    prefix: str = "passerelle",
+    **settings: Any,
 ) -> Iterator[Process]:
     """`passerelle worker NAMES`; `prefix` begins the names of its exchange and queues on a shared broker."""
-    config = Config(home=home, database_url=database_url, broker_url=broker_url, log_level="INFO", port=0)
+    config = Config(home=home, database_url=database_url, broker_url=broker_url, log_level="INFO", port=0, **settings)
     spec = _spec("-".join(names), [sys.executable, "-c", WORKER, prefix, *names], config)
     process = Process(spec)
     process.ready = lambda: process.log.count('"working"') >= process.starts

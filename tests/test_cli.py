@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app.cli import passerelle
 from app.config import BadSetting
 from app.db import raw
+from app.errors import NotFound
 from app.events.models import Delivery, OutboxRow
 from app.ids import new_id
 from tests.builders import a_space
@@ -40,8 +41,8 @@ def test_help_answers_at_once_because_nothing_heavy_is_loaded() -> None:
 
 def test_every_command_of_the_contract_is_there(run) -> None:
     for words in (
-        ["up"], ["worker"], ["relay"], ["events", "tail"], ["events", "replay"], ["events", "dead"], ["doctor"],
-        ["db-url"], ["migrate"], ["demo", "load"], ["demo", "members"], ["settings"],
+        ["up"], ["worker"], ["relay"], ["events", "tail"], ["events", "replay"], ["events", "dead"], ["events", "show"],
+        ["doctor"], ["db-url"], ["migrate"], ["demo", "load"], ["demo", "members"], ["settings"], ["mail", "bounced"],
     ):  # fmt: skip
         assert run(*words, "--help").exit_code == 0, words
 
@@ -68,6 +69,31 @@ def test_made_members_can_sign_in_with_their_tokens_at_once(run, session: Sessio
     assert len({member["email"] for member in made}) == 3
     me = Client(app, made[0]["token"]).get("/me").json
     assert me["email"] == made[0]["email"] and me["memberships"] == []
+
+
+def test_an_event_is_shown_field_by_field_with_who_tells_and_who_listens(run) -> None:
+    shown = run("events", "show", "booking.cancelled").output
+    for part in (
+        "booking.cancelled, version 1", "published by app.booking.cancelling",
+        "fee_cents (integer, cents of `currency`)", "What the member owes all the same",
+        "alternatives[].start (text, RFC 3339 instant in UTC)", "calendar: Rewrite what calendars show",
+        '"type": "booking.cancelled"',
+    ):  # fmt: skip
+        assert part in shown, part
+    assert "nobody here" not in shown
+    everything = run("events", "show").output
+    assert shown.strip() in everything and "\nwaitlist.offered, version 1\n" in everything
+
+
+def test_an_events_schema_is_for_programs(run) -> None:
+    schema = json.loads(run("events", "show", "booking.made", "--json").output)
+    assert (schema["title"], schema["properties"]["start"]["format"]) == ("booking.made, version 1", "date-time")
+    assert json.loads(run("events", "show", "--json").output)["booking.made.v1"] == schema
+
+
+def test_an_unknown_event_is_answered_with_those_there_are(run) -> None:
+    with pytest.raises(NotFound, match=r"booking\.made"):
+        run("events", "show", "booking.mad")
 
 
 def an_event(session: Session) -> UUID:
@@ -140,3 +166,21 @@ def test_a_wrong_setting_is_named(run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "eighty")
     with pytest.raises(BadSetting, match="PORT"):
         run("db-url")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("dead --consumer calender", "calender is none of"),
+        ("replay --consumer calender", "calender is none of"),
+        ("replay --consumer calender --from-beginning", "calender is none of"),
+        ("replay --from-beginning", "needs --consumer: calendar"),
+        ("tail --no-follow --type booking.mad", "booking.mad is none of"),
+        ("replay --event 0190a5d2-9d4f-7000-8000-000000000000", "no delivery of"),
+        ("replay --from-archive --since 2026-02-01 --until 2026-01-01", "--since must come before --until"),
+        ("replay setup.cfg", "FILE needs --from-archive"),
+    ],
+)
+def test_a_slip_of_the_keyboard_does_not_look_like_all_is_well(run, words: str, said: str) -> None:
+    answer = run("events", *words.split())
+    assert answer.exit_code != 0 and said in answer.output

@@ -18,21 +18,23 @@ from stdnum.fr import siren, tva
 
 from app.booking.catalogue.offers import Offer, load_offers, quote_price
 from app.booking.localtime import day_bounds, local_day
-from app.booking.models import Booking, Occupancy, Resource
+from app.booking.models import Booking, CalendarFragment, Occupancy, Resource
 from app.booking.rules import Standing, check
 from app.config import Config
 from app.db import TenantSession, make_engine, raw, sessions, transaction
 from app.demo.load import NotADemonstration, ensure_demo
 from app.demo.members import make_members
 from app.demo.people import ACCOUNTS
+from app.demo.told import CONSUMER
 from app.errors import NotFound
-from app.events.models import Due, OutboxRow
+from app.events.models import Delivery, Due, OutboxRow
 from app.network.accounts import authenticate
 from app.network.models import Member, Network, Operator, RoleGrant, Space, Teleworker
 from app.network.people import find_person
 from app.tenancy import SYSTEM
 from tests import builders
 from tests.conftest import _address, _on
+from workers import registry
 
 NOW = datetime(2026, 11, 23, 8, 15, tzinfo=UTC)  # a Monday
 
@@ -234,3 +236,13 @@ def test_members_made_for_a_race_can_call_at_once_and_have_no_plan(demo: TenantS
     with pytest.raises(NotFound):
         list(make_members(demo, count=1, space_slug="nowhere", now=NOW))
     demo.rollback()
+
+
+def test_its_bookings_are_in_calendars_before_any_worker_runs(demo: TenantSession) -> None:
+    assert CONSUMER in registry.load() and registry.load()[CONSUMER].rebuilds == ("calendar_fragment",)
+    shown, booked = (demo.scalar(select(func.count()).select_from(each)) for each in (CalendarFragment, Booking))
+    assert shown == booked > 0
+    of_bookings = select(func.count(OutboxRow.id)).where(OutboxRow.aggregate_type == "booking")
+    received = select(func.count()).select_from(Delivery).where(Delivery.consumer == CONSUMER, Delivery.state == "done")
+    assert demo.scalar(received) == demo.scalar(of_bookings)
+    assert demo.scalar(select(func.count(OutboxRow.id)).where(OutboxRow.published_at.is_(None))) == 0

@@ -14,12 +14,25 @@ SOURCES = sorted([*ROOT.glob("app/**/*.py"), *ROOT.glob("workers/**/*.py")])
 
 # A package may not import what is listed with it.
 DIRECTIONS = {
-    "app.booking": ("app.billing", "app.web", "workers"),
-    "app.billing": ("app.booking", "app.web", "workers"),
-    "app.network": ("app.booking", "app.billing", "app.web", "workers"),
-    "app.vat": ("app.booking", "app.billing", "app.network", "app.web", "app.http", "workers"),
-    "app.events": ("app.booking", "app.billing", "app.network", "app.web", "app.http", "workers"),
-    "app.http": ("app.booking", "app.billing", "app.web", "workers"),
+    "app.booking": ("app.billing", "app.notifications", "app.web", "workers"),
+    "app.billing": ("app.booking", "app.notifications", "app.web", "workers"),
+    "app.network": ("app.booking", "app.billing", "app.notifications", "app.web", "workers"),
+    "app.notifications": ("app.billing", "app.webhooks", "app.web", "workers"),
+    "app.vat": ("app.booking", "app.billing", "app.network", "app.notifications", "app.web", "app.http", "workers"),
+    "app.events": ("app.booking", "app.billing", "app.network", "app.notifications", "app.web", "app.http", "workers"),
+    "app.http": ("app.booking", "app.billing", "app.notifications", "app.web", "workers"),
+    "app.outside": (
+        "app.booking",
+        "app.billing",
+        "app.network",
+        "app.notifications",
+        "app.events",
+        "app.web",
+        "app.http",
+        "app.db",
+        "workers",
+    ),
+    "app.webhooks": ("app.booking", "app.billing", "app.notifications", "app.web", "workers"),
     "app": ("workers",),
     "workers": ("app.web", "app.http"),
 }
@@ -32,8 +45,8 @@ LIMITED = {
     "werkzeug": ("app.http.*", "app.web.*", "*.api"),
     "flask_wtf": ("app.web.*",),
     "flask_babel": ("app.web.*",),
-    "kombu": ("app.bus", "workers.*"),
-    "amqp": ("app.bus", "workers.*"),
+    "kombu": ("app.bus", "app.wire", "workers.*"),
+    "amqp": ("app.bus", "app.wire", "workers.*"),
     "marshmallow": ("*.schemas", "app.http.openapi"),
     "apispec": ("app.http.openapi",),
     "click": ("app.cli",),
@@ -48,7 +61,7 @@ LIMITED = {
 PURE = {
     "app.money", "app.ids", "app.errors", "app.vat.*", "app.booking.rules", "app.booking.hours", "app.booking.prices",
     "app.booking.recurrence", "app.booking.cancellation", "app.booking.localtime", "app.booking.assignment",
-    "app.network.roles",
+    "app.network.roles", "app.webhooks.schedule", "app.webhooks.signing",
 }  # fmt: skip
 PURE_MAY = {"holidays", "dateutil", "tzdata"}  # tables of facts, without input or output
 

@@ -16,24 +16,34 @@ from app.booking.models import Booking
 from app.db import Base, Statement, TenantSession, raw, transaction
 from app.network.models import Member, Network, Space
 from app.network.people import find_person
+from app.notifications.models import MailAddressState, Notification, NotificationPreference
 from app.tenancy import ANONYMOUS, RULES, SYSTEM, Scope, TenancyBreach, by_everyone, by_the_system
 from tests.builders import a_booking, a_manager, a_member, a_membership, a_pool, a_role, a_space, a_token
 from tests.conftest import Clock
 from tests.test_imports import MODULES
+from tests.webhooks.builders import a_delivery, a_webhook, an_attempt
 
 # Modules that speak SQL of their own, and why each cannot show anybody what is not theirs.
 RAW = {
     "app.db": "declares it; reads the schema's version",
     "app.doctor": "an operator's command; counts, and rolls back",
     "app.housekeeping": "removes what has expired",
+    "app.timekeeper": "what becomes due: rows no person ever sees",
+    "app.notifications.facts": "the worker's read of one booking; refused to any other scope",
+    "app.notifications.writing": "what a worker decided to tell",
     "app.http.idempotency": "by the caller's own id",
     "app.http.operating": "counts",
     "app.network.accounts": "one row by its e-mail address, to sign in or up",
     "app.network.audit": "of one space, after require(MANAGE)",
+    "app.notifications.survey": "the system's: a space's own operator's receivers, by host",
+    "app.notifications.bounces": "one address, by the hash of it, which who asks must know",
     "app.network.people": "one row by the hash of its secret; and a member a role may act for",
     "app.embedded.server": "creates the database; no session, no person",
     "app.events.operations": "an operator's commands",
     "app.events.outbox": "inserts events",
+    "app.events.figures": "counts",
+    "app.events.retention": "the archivist's; the outbox",
+    "app.events.restoring": "an operator's command; the outbox and receipts",
     "app.booking.situation": "by the person and the resource handed in",
     "app.booking.occupying": "units of a resource already found",
     "app.booking.alternatives": "free times, without whose",
@@ -44,7 +54,16 @@ RAW = {
     "app.booking.calendar.lookup": "one feed by the hash of its secret",
     "app.booking.calendar.entries": "the calendar worker's read of one booking; refused to any other scope",
     "app.booking.calendar.fragments": "written by the calendar worker",
+    "app.webhooks.fanning_out": "written by the webhooks worker, for whom the space belongs to",
+    "app.webhooks.log": "removes what is 30 days old",
     "app.demo.load": "ANALYZE",
+    "app.demo.told": "receipts, while the demonstration is loaded",
+    "workers.archive": "the leader's lock",
+    "workers.rebuild": "an operator's command; events, and tables of a schema of its own",
+    "workers.rebuild_tables": "an operator's command; tables of a schema of its own",
+    "app.webhooks.claiming": "the system's sender",
+    "app.webhooks.recording": "the system's sender",
+    "workers.observe": "the leader's lock",
     "workers.relay": "the outbox",
     "workers.receipts": "receipts and cursors",
     "workers.reconcile": "the outbox and receipts",
@@ -124,7 +143,7 @@ def full(session: Session) -> Session:
         Feed,
         WaitlistEntry,
     )
-    from app.events.models import Cursor, Delivery, Due, OutboxRow, Subscription
+    from app.events.models import Cursor, Delivery, Due, EventArchive, Figure, OutboxRow, Subscription
     from app.ids import new_id
     from app.network.models import (
         AuditEntry,
@@ -167,6 +186,9 @@ def full(session: Session) -> Session:
         Cursor(consumer="calendar", aggregate_type="booking", aggregate_id=booking.uid),
         Subscription(consumer="calendar", aggregate_type="booking"),
         Due(kind="booking.next", subject_id=booking.id, at=later),
+        EventArchive(name="events", host="h", first_id=1, last_id=1, count=1, sha256="", aggregate_types=[],
+                     consumers=[], recorded_from=now, recorded_to=now, archived_at=now),
+        Figure(name="dead_letters", value=0.0, at=now),
     ])  # fmt: skip
     session.flush()
     _fill_the_rest(session, now)
@@ -179,6 +201,14 @@ def _fill_the_rest(session: Session, now: Any) -> None:
     from app.demo.models import Demonstration
 
     session.execute(insert(Demonstration).values(id=1, loaded_at=now))
+    somebody = session.scalars(select(Member.id).order_by(Member.id)).first()
+    session.add_all([
+        Notification(key="k", kind="booking.confirmed", member_id=somebody, locale="fr"),
+        NotificationPreference(member_id=somebody, kind="booking.reminder", wanted=False),
+        MailAddressState(address_hash=b"x", bounced_at=now, bounce_kind="hard"),
+    ])  # fmt: skip
+    session.flush()
+    an_attempt(session, a_delivery(session, a_webhook(session), at=now), at=now)
 
 
 def seen_by(full: Session, scope: Scope, entity: type) -> int:

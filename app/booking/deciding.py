@@ -83,7 +83,7 @@ def accept_booking(session: Session, uid: UUID, *, person: Person, now: datetime
         raise Refused(rule="hold_expired", limit=instant(booking.hold_expires_at))
     _settle(session, booking, status=_after_acceptance(session, booking, person), now=now)
     _entry_is(session, booking, "taken")
-    tell(session, booking, BookingAccepted, now=now)
+    tell(session, booking, BookingAccepted, now=now, status=booking.status)
     return booking
 
 

@@ -219,4 +219,5 @@ def _payload(booking: Booking, planned: Plan) -> dict[str, Any]:
         "vat_cents": booking.vat_cents,
         "currency": booking.currency,
         "cover": booking.cover,
+        "status": booking.status,
     }

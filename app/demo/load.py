@@ -22,6 +22,7 @@ from app.demo.password import demo_password
 from app.demo.people import ACCOUNTS, add_people
 from app.demo.resources import add_resources
 from app.demo.spaces import add_sites
+from app.demo.told import tell_calendars
 from app.errors import Problem
 from app.network.models import Member, Network
 from app.network.passwords import hash_password, verify
@@ -56,7 +57,7 @@ def ensure_demo(config: Config, url: str, *, clock: Callable[[], datetime] = now
     try:
         with transaction(sessions(engine), SYSTEM) as session:
             if _is_first(session, now=clock()):
-                _load(session, password, now=clock())
+                _load(session, password, public_url=config.public_url, now=clock())
             else:
                 _set_password(session, password)
     finally:
@@ -74,7 +75,7 @@ def _is_first(session: Session, *, now: datetime) -> bool:
     return marked is not None
 
 
-def _load(session: Session, password: str, *, now: datetime) -> None:
+def _load(session: Session, password: str, *, public_url: str, now: datetime) -> None:
     today = now.astimezone(HOME_ZONE).date()
     with _progress() as step:
         step("spaces")
@@ -87,6 +88,8 @@ def _load(session: Session, password: str, *, now: datetime) -> None:
         add_bookings(session, {slug: site.space for slug, site in sites.items()}, offers, people, now=now)
         session.flush()
         session.execute(_ANALYZE)
+        step("calendars")
+        tell_calendars(session, public_url=public_url, now=now)
 
 
 def _progress() -> Any:
@@ -96,14 +99,14 @@ def _progress() -> Any:
 
 
 class _Bar:
-    """Four steps of about equal length."""
+    """Five steps of about equal length."""
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(console=console, transient=True)
 
     def __enter__(self) -> Step:
         self._progress.start()
-        task = self._progress.add_task("Demonstration", total=4)
+        task = self._progress.add_task("Demonstration", total=5)
 
         def step(name: str) -> None:
             self._progress.update(task, advance=1, description=f"Demonstration: {name}")

@@ -1,4 +1,4 @@
-"""What an integrator reads: /api/openapi.json, /api/asyncapi.json, and /api/docs, a page that needs nothing else."""
+"""What an integrator reads: /api/openapi.json, /api/asyncapi.json, and the pages /api/docs and /api/events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, render_template, request
 
 from app.events import asyncapi
-from app.http import docs_page, openapi
+from app.http import docs_page, events_page, openapi
 
 blueprint = Blueprint("documents", __name__)
 
@@ -33,6 +33,12 @@ def show_asyncapi() -> Response:
 def show_docs() -> Response:
     """The HTTP API for people."""
     return _kept("docs", "text/html", lambda: render_template("docs.html", page=docs_page.page(openapi.document())))
+
+
+@blueprint.get("/api/events")
+def show_events() -> Response:
+    """The catalogue of events for people."""
+    return _kept("events", "text/html", lambda: render_template("events.html", page=events_page.page()))
 
 
 def _as_json(document: dict[str, Any]) -> str:

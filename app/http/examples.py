@@ -55,4 +55,13 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "create_hours_exception": {"day": "2027-12-24", "openings": [{"opens": "08:30", "closes": "12:00"}]},
     "create_feed": {"scope": "me", "name": "Phone"},
+    "create_webhook": {
+        "url": "https://erp.example/hooks/passerelle",
+        "event_types": ["booking.*", "space.closed"],
+        "operator_id": "01890a5d-ac96-774b-bcce-b302099a8057",
+    },
+    "change_webhook": {"event_types": ["*"], "state": "active"},
+    "rotate_secret": {"old_expires_in_hours": 48},
+    "redeliver_missed": {"days": 3},
+    "change_notification_preferences": {"reminder": False, "digest_weekly": True},
 }

@@ -36,6 +36,8 @@ TAGS = {
     "finding": ("Finding", "What is free."),
     "booking": ("Bookings", "Quoting, booking, moving, cancelling, checking in."),
     "calendar": ("Calendars", "Subscriptions for the phone's calendar."),
+    "webhooks": ("Webhooks", "Addresses of yours that are told of events, signed, and what became of each message."),
+    "notifications": ("Notifications", "What one is told by mail."),
 }
 
 IDEMPOTENCY_KEY = {

@@ -39,6 +39,9 @@ GUESSES_OF_CLIENT = Policy("guesses-of-client", RateLimitItemPerMinute(30, 5))  
 GUESSES_AT_ACCOUNT = Policy("guesses-at-account", RateLimitItemPerHour(50))  # wrong passwords, from any client
 SIGN_INS = Policy("sign-ins", RateLimitItemPerMinute(120))  # attempts per client: each costs 25 ms of argon2
 SIGN_UPS = Policy("sign-ups", RateLimitItemPerMinute(20))  # new accounts per client
+LINK_GUESSES = Policy("link-guesses", RateLimitItemPerMinute(30, 5))  # addresses that are none of ours, per client
+SWITCHES = Policy("switches", RateLimitItemPerMinute(20))  # mails stopped and wanted again, per address
+WEBHOOK_TRIES = Policy("webhook-tries", RateLimitItemPerMinute(30))  # tests and redeliveries by hand, per webhook
 
 EXTENSION = "passerelle.rate_limits"
 

@@ -136,7 +136,10 @@ def test_approval_is_asked_again_and_only_where_it_is_needed(house: House) -> No
     assert house.move(made, by=house.manager, start=at(12)).status == "pending"  # moved, not yet approved
     house.approve(made, by=house.manager)
     assert house.move(made, by=house.manager, start=at(13)).status == "confirmed"
-    assert house.move(made, by=member, start=at(14)).status == "pending"
+    moved = house.move(made, by=member, start=at(14))
+    assert moved.status == "pending"
+    told = [data["status"] for _, name, data in house.told(moved.uid) if name == "booking.moved"]
+    assert told == ["confirmed", "pending", "pending", "confirmed", "pending"]
     house.time_passes(at(14))
     assert house.booking(made).reason == "expired"
 

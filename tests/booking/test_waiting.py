@@ -171,6 +171,8 @@ def test_an_accepted_offer_still_needs_the_approval_of_the_space(house: House) -
     house.time_passes()
     hold = house.offer_to(entry)
     assert house.accept(hold, by=member).status == "pending"
+    _, name, data = house.told(hold.uid)[-1]
+    assert (name, data["status"]) == ("booking.accepted", "pending")
     assert house.approve(hold, by=house.manager).status == "confirmed"
 
 

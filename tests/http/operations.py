@@ -15,10 +15,12 @@ from app.db import Base, raw
 from app.http.examples import EXAMPLES
 from app.http.openapi import path_parameters, template
 from app.http.operation import OPERATIONS, Operation
-from app.network.models import ApiToken, Member, Space
+from app.network.models import ApiToken, Member, Operator, Space
 from app.network.people import hash_secret
+from app.webhooks.models import WebhookSecret
 from tests.builders import a_booking, a_manager, a_pool, a_space, a_token, a_unit, saved
 from tests.conftest import Clock
+from tests.webhooks.builders import a_delivery, a_secret, a_webhook
 
 for _module, _ in BLUEPRINTS:
     import_module(_module)
@@ -74,9 +76,17 @@ def a_place(session: Session, clock: Clock) -> Place:
         "space_id": space.uid, "booking_id": booking.uid, "resource_id": pool.uid, "unit_id": spare.uid,
         "closure_id": closure.uid, "entry_id": saved(session, wait).uid, "feed_id": saved(session, feed).uid,
         "token_id": saved(session, other_token).uid,
+        **_a_webhook(session, space, clock),
     }  # fmt: skip
     texts = {name: str(uid) for name, uid in ids.items()}
     return Place(space, manager, token, {**texts, "space": space.slug, "day": "2026-03-02"})
+
+
+def _a_webhook(session: Session, space: Space, clock: Clock) -> dict[str, Any]:
+    webhook = a_webhook(session, operator=session.get_one(Operator, space.operator_id))
+    delivery = a_delivery(session, webhook, at=clock.now, event_type="webhook.test")  # tells of nobody
+    secret = WebhookSecret(webhook_id=webhook.id, secret=a_secret(), expires_at=clock.now + timedelta(hours=1))
+    return {"webhook_id": webhook.uid, "delivery_id": delivery.uid, "secret_id": saved(session, secret).uid}
 
 
 def fingerprint(session: Session) -> str:

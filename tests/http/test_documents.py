@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from html.parser import HTMLParser
 
@@ -9,6 +10,8 @@ import pytest
 from flask import Flask
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from app.events import describing, readers
+from app.events.catalogue import CATALOGUE
 from app.http.examples import EXAMPLES
 from app.http.openapi import template
 from app.http.operation import OPERATIONS
@@ -77,9 +80,10 @@ class Links(HTMLParser):
         assert not any(name.startswith("on") or name == "style" for name in values)
 
 
-def test_the_readable_page_needs_no_script_and_nothing_from_elsewhere(app: Flask) -> None:
+@pytest.mark.parametrize("address", ["/api/docs", "/api/events"])
+def test_a_readable_page_needs_no_script_and_nothing_from_elsewhere(app: Flask, address: str) -> None:
     client = app.test_client()
-    page = client.get("/api/docs")
+    page = client.get(address)
     found = Links()
     found.feed(page.text)
     assert "script" not in found.tags
@@ -89,8 +93,22 @@ def test_the_readable_page_needs_no_script_and_nothing_from_elsewhere(app: Flask
         else:
             with client.get(link) as linked:
                 assert link.startswith("/") and linked.status_code == 200, link
-    for described in OPERATIONS:
-        assert f"{described.method} {template(described)}" in re.sub(r"\s+", " ", page.text)
+
+
+def test_the_readable_page_shows_every_operation(app: Flask) -> None:
+    page = re.sub(r"\s+", " ", app.test_client().get("/api/docs").text)
+    assert [d.name for d in OPERATIONS if f"{d.method} {template(d)}" not in page] == []
+
+
+def test_the_page_of_events_shows_every_field_with_its_meaning_and_who_consumes_it(app: Flask) -> None:
+    client = app.test_client()
+    page = html.unescape(client.get("/api/events").text)
+    for fact in CATALOGUE.values():
+        assert f'id="{describing.channel_id(fact)}"' in page and describing.says(fact) in page
+        for field in describing.fields(fact):
+            assert f"<code>{field.name}</code>" in page and field.text in page and field.meaning.unit in page
+    assert readers.shipped()["booking.made"]["calendar"] in page
+    assert 'href="/api/events"' in client.get("/api/docs").text
 
 
 def test_the_event_catalogue_is_served_as_asyncapi(app: Flask) -> None:

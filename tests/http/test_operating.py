@@ -20,8 +20,11 @@ from app.events.models import Delivery, Due
 from app.events.outbox import insert_event
 from app.http import problems
 from app.ids import new_id
+from app.notifications.models import Notification
+from tests.builders import a_member
 from tests.conftest import Clock
 from tests.http.client import Client
+from tests.webhooks.builders import a_delivery, a_webhook
 
 
 def figures(app: Flask) -> dict[tuple[str, ...], float]:
@@ -121,3 +124,55 @@ def test_what_lags_waits_or_died_shows_in_the_figures(app: Flask, session: Sessi
     assert found["passerelle_deliveries_waiting", "calendar", "failed"] == 1
     assert ("passerelle_deliveries_waiting", "calendar", "done") not in found
     assert found["passerelle_due_overdue",] == 1
+
+
+def test_each_consumer_says_how_far_behind_it_is(app: Flask, session: Session, clock: Clock) -> None:
+    session.execute(raw("INSERT INTO subscription (consumer, aggregate_type) VALUES ('calendar', 'booking')"))
+    session.execute(raw("INSERT INTO subscription VALUES ('late', 'booking', clock_timestamp() + interval '1 hour')"))
+    had = [
+        insert_event(session, a_booking_made("confirmed"), aggregate_id=new_id(), seq=1, at=clock.now) for _ in range(3)
+    ]
+    session.execute(raw("UPDATE outbox SET recorded_at = clock_timestamp() - interval '90 seconds' WHERE id = 2"))
+    receipt = {"consumer": "calendar", "event_id": had[0], "aggregate_type": "booking", "seq": 1, "state": "done"}
+    session.execute(insert(Delivery).values(**receipt, aggregate_id=new_id()))
+    session.commit()
+    found = figures(app)
+    assert found["passerelle_consumer_backlog", "calendar"] == 2
+    assert 90 <= found["passerelle_consumer_oldest_seconds", "calendar"] < 120
+    assert found["passerelle_consumer_backlog", "late"] == found["passerelle_consumer_oldest_seconds", "late"] == 0
+
+
+def test_what_one_process_sees_the_web_reports(app: Flask, session: Session) -> None:
+    found = figures(app)
+    assert found["passerelle_archive_failing_seconds",] == found["passerelle_dead_letters",] == 0
+    for statement in (
+        "INSERT INTO figure VALUES ('archive_failing', 1, 'disk full', clock_timestamp() - interval '1 hour')",
+        "INSERT INTO figure VALUES ('archive_went_well', 1, NULL, clock_timestamp() - interval '2 hours')",
+        "INSERT INTO figure VALUES ('dead_letters', 3, NULL, clock_timestamp())",
+        "INSERT INTO figure VALUES ('worker_starts', 7, NULL, clock_timestamp())",
+    ):
+        session.execute(raw(statement))
+    session.commit()
+    found = figures(app)
+    assert found["passerelle_archive_failing_seconds",] // 60 == 60
+    assert found["passerelle_archive_age_seconds",] // 60 == 120
+    assert (found["passerelle_dead_letters",], found["passerelle_worker_starts_total",]) == (3, 7)
+
+
+def test_mails_and_webhooks_are_counted_by_state(app: Flask, session: Session, clock: Clock) -> None:
+    session.add_all(
+        Notification(key=state, kind="booking.made", member_id=a_member(session).id, locale="fr", state=state)
+        for state in ("pending", "failed", "bounced", "suppressed")
+    )
+    hooks = [a_webhook(session) for _ in range(3)]
+    hooks[0].failing_since = clock.now
+    hooks[1].state, hooks[1].disabled_reason = "disabled", "gone"
+    a_delivery(session, hooks[0], at=clock.now)
+    session.commit()
+    found = figures(app)
+    assert {state: found["passerelle_mails", state] for state in ("pending", "sending", "failed", "bounced")} == {
+        "pending": 1, "sending": 0, "failed": 1, "bounced": 1,
+    }  # fmt: skip
+    assert ("passerelle_mails", "suppressed") not in found
+    assert (found["passerelle_webhooks", "failing"], found["passerelle_webhooks", "disabled"]) == (1, 1)
+    assert found["passerelle_webhook_deliveries", "pending"] == 1

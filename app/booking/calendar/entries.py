@@ -64,6 +64,7 @@ _AS_IT_IS = (
         Space.latitude,
         Space.longitude,
         Member.locale,
+        Member.erased_at.label("member_erased_at"),
         CalendarFragment.space_id.label("shown_space_id"),
         CalendarFragment.resource_id.label("shown_resource_id"),
         CalendarFragment.cancelled_at.label("shown_cancelled_at"),

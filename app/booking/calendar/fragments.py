@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.booking.calendar.entries import STATUSES, as_it_is, busy_entry, own_entry, space_entry
 from app.booking.calendar.icalendar_text import vevent
-from app.db import Statement
+from app.db import Statement, raw
 
 Calendars = list[tuple[str, int]]  # (scope, scope_id), as feeds have them
 
@@ -33,8 +33,8 @@ _WRITE = Statement(
             busy_text = excluded.busy_text
         WHERE f.revision < excluded.revision
            OR (f.revision = excluded.revision
-               AND (f.own_text, f.space_text, f.busy_text)
-                   IS DISTINCT FROM (excluded.own_text, excluded.space_text, excluded.busy_text))
+               AND (f.own_text, f.space_text, f.busy_text, f.cancelled_at) IS DISTINCT FROM
+                   (excluded.own_text, excluded.space_text, excluded.busy_text, excluded.cancelled_at))
         RETURNING booking_id
     )
     INSERT INTO calendar_stamp AS s (scope, scope_id, version, changed_at)
@@ -49,27 +49,66 @@ _WRITE = Statement(
 )
 
 
+# A rebuild is told who is gone as late as it can be; whoever goes after that blanks the row that was put in place.
+_BLANK_THE_ERASED = raw("""
+    UPDATE calendar_fragment f SET own_text = ''
+    FROM member m WHERE m.id = f.member_id AND m.erased_at IS NOT NULL AND f.own_text <> ''
+""")
+
+# Every calendar in which a row was, or now is, that was not right. One that had lost its stamp begins above any number
+# that it can have had: what web processes keep under an old one must not seem right again.
+_STAMP_DIFFERENCES = raw("""
+    INSERT INTO public.calendar_stamp AS s (scope, scope_id, version, changed_at)
+    SELECT scope, scope_id, CAST(extract(epoch FROM CAST(:now AS timestamptz)) AS bigint), :now FROM (
+        SELECT c.scope, c.scope_id FROM changed_calendar_fragment d, LATERAL (VALUES
+            ('me', (d.before).member_id), ('space', (d.before).space_id), ('resource', (d.before).resource_id),
+            ('me', (d.after).member_id), ('space', (d.after).space_id), ('resource', (d.after).resource_id)
+        ) AS c (scope, scope_id) WHERE c.scope_id IS NOT NULL
+        UNION
+        SELECT scope, scope_id FROM calendar_stamp r WHERE NOT EXISTS (
+            SELECT FROM public.calendar_stamp l WHERE l.scope = r.scope AND l.scope_id = r.scope_id)
+    ) AS touched
+    ORDER BY scope, scope_id
+    ON CONFLICT (scope, scope_id) DO UPDATE
+    SET version = s.version + 1, changed_at = greatest(s.changed_at, excluded.changed_at)
+""")
+
+
 class UnknownBooking(LookupError):
     """An event about a booking that is not there. Bookings are never deleted: something is badly wrong."""
 
 
-def refresh(session: Session, *, booking_uid: UUID, public_url: str, now: datetime) -> bool:
+def refresh(
+    session: Session, *, booking_uid: UUID, public_url: str, now: datetime, gone_at: datetime | None = None
+) -> bool:
     """Bring the calendars up to the booking as it is now; tells whether anything had to change.
 
     It is the booking that is read, not the event: an event that comes again, late or out of order finds the newest
-    state already written and changes nothing. Raises UnknownBooking.
+    state already written and changes nothing. Only when it was cancelled, `gone_at`, the booking itself does not say.
+    Raises UnknownBooking.
     """
     booking = as_it_is(session, booking_uid)
     if booking is None:
         raise UnknownBooking(str(booking_uid))
     scopes, scope_ids = zip(*_calendars(booking), strict=True)
     stamps = {"scopes": list(scopes), "scope_ids": list(scope_ids), "now": now}
-    written = _WRITE.run(session, {**_fragment(booking, public_url=public_url), **stamps})
+    written = _WRITE.run(session, {**_fragment(booking, public_url=public_url, gone_at=gone_at), **stamps})
     return written.rowcount > 0
 
 
-def _fragment(booking: Any, *, public_url: str) -> dict[str, Any]:
+def blank_the_erased(session: Session, *, now: datetime) -> None:
+    """Before rebuilt fragments take the place of the live ones."""
+    session.execute(_BLANK_THE_ERASED)
+
+
+def stamp_differences(session: Session, *, now: datetime) -> None:
+    """After rebuilt fragments have taken the place of the live ones: who reads a calendar that changed is told so."""
+    session.execute(_STAMP_DIFFERENCES, {"now": now})
+
+
+def _fragment(booking: Any, *, public_url: str, gone_at: datetime | None) -> dict[str, Any]:
     gone = STATUSES[booking.status] == "CANCELLED"
+    known = (gone_at, booking.shown_cancelled_at)
     return {
         "booking_id": booking.id,
         "booking_uid": booking.uid,
@@ -80,8 +119,8 @@ def _fragment(booking: Any, *, public_url: str) -> dict[str, Any]:
         "starts_at": booking.starts_at,
         "ends_at": booking.ends_at,
         # What changes on a cancelled booking (a fee, a reason) does not make it stay longer.
-        "cancelled_at": (booking.shown_cancelled_at or booking.changed_at) if gone else None,
-        "own_text": vevent(own_entry(booking, public_url=public_url)),
+        "cancelled_at": min(filter(None, known), default=booking.changed_at) if gone else None,
+        "own_text": "" if booking.member_erased_at else vevent(own_entry(booking, public_url=public_url)),
         "space_text": vevent(space_entry(booking)),
         "busy_text": vevent(busy_entry(booking)),
     }

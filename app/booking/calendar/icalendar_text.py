@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -20,7 +20,7 @@ from ics.grammar.parse import ContentLine
 from app.booking.calendar.content_lines import CRLF, clean, escape, fold, one_line, uri
 from app.booking.calendar.vtimezone import LOCAL, vtimezone, zone_info
 
-__all__ = ["Entry", "calendar", "single", "vevent", "vtimezone"]
+__all__ = ["Entry", "calendar", "mailed", "single", "vevent", "vtimezone"]
 
 PRODID = "-//Passerelle//Passerelle//EN"
 NO_BOOKINGS_ZONE = "Etc/UTC"
@@ -34,7 +34,8 @@ class Entry:
 
     `uid` never changes; `sequence`, `last_modified` and `dtstamp` advance with each change, or Google ignores it.
     `start` and `end` are instants (any zone), shown in the IANA zone `zone`; parts of a second are dropped.
-    `geo` is latitude and longitude in degrees. A `transparent` entry does not make the person busy.
+    `geo` is latitude and longitude in degrees. A `transparent` entry does not make the person busy. `organizer` is the
+    name and the mail address of who offers the place.
     Raises ValueError for what no calendar can say: naive times, `end` not after `start`, unknown zone or status.
     """
 
@@ -52,6 +53,7 @@ class Entry:
     url: str | None = None
     geo: tuple[float, float] | None = None
     transparent: bool = False
+    organizer: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
         if not one_line(self.uid).strip():
@@ -84,6 +86,9 @@ def vevent(entry: Entry) -> str:
     )
     event.extra.extend(_times(entry))
     event.extra.append(ContentLine("SEQUENCE", {}, str(entry.sequence)))
+    if entry.organizer:
+        name, address = entry.organizer
+        event.extra.append(ContentLine("ORGANIZER", {"CN": [_quoted(name)]}, f"mailto:{uri(address)}"))
     if entry.url and (url := uri(entry.url)):
         event.extra.append(ContentLine("URL", {"VALUE": ["URI"]}, url))
     return "".join(fold(line) for line in event.serialize().split(CRLF))
@@ -124,6 +129,32 @@ def single(entry: Entry) -> bytes:
     zone = zone_info(entry.zone)
     first, last = entry.start.astimezone(zone).year, entry.end.astimezone(zone).year
     return _document((), (entry.zone,), (vevent(entry),), first_year=first, last_year=last)
+
+
+def mailed(entries: Sequence[Entry], *, organizer: tuple[str, str]) -> tuple[str, bytes] | None:
+    """Bookings as a mail carries them, and the METHOD that its part must name too (RFC 6047, section 2.4).
+
+    Those that stand are published. Cancelled ones are left out beside others; a single one is cancelled (CANCEL speaks
+    of one UID alone: RFC 5546, section 3.2.5), and of several there is nothing to say: None.
+    """
+    standing = [entry for entry in entries if entry.status != "CANCELLED"]
+    if not standing and len(entries) != 1:
+        return None
+    method = "PUBLISH" if standing else "CANCEL"
+    said = [replace(entry, organizer=organizer) for entry in standing or entries]
+    years = [moment.year for entry in said for moment in (entry.start, entry.end)]
+    return method, _document(
+        (f"METHOD:{method}\r\n",),
+        {entry.zone for entry in said},
+        [vevent(entry) for entry in said],
+        first_year=min(years) - 1,
+        last_year=max(years) + 1,
+    )
+
+
+def _quoted(name: str) -> str:
+    """A parameter's value in quotes, which nothing in it can end (RFC 5545, section 3.2)."""
+    return '"' + one_line(name).replace('"', "'") + '"'
 
 
 def _document(
