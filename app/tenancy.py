@@ -21,11 +21,15 @@ KEPT_SCOPES = 64
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What the person (or the system) behind a session may see. All ids are internal ones."""
+    """What the person (or the system) behind a session may see. All ids are internal ones.
+
+    `books_ids` are the operators whose books, documents and customers it may see.
+    """
 
     member_id: int | None = None
     space_ids: frozenset[int] = frozenset()
     operator_ids: frozenset[int] = frozenset()
+    books_ids: frozenset[int] = frozenset()
     network_ids: frozenset[int] = frozenset()
     employer_ids: frozenset[int] = frozenset()
     funder_ids: frozenset[int] = frozenset()

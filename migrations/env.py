@@ -5,16 +5,37 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import create_engine, pool, text
 
+from app.billing.charges import models as charge_models
+from app.billing.closings import models as closing_models
+from app.billing.invoices import models as invoice_models
+from app.billing.ledger import models as ledger_models
+from app.billing.papers import models as paper_models
 from app.booking import models as booking_models
 from app.config import Config
 from app.db import Base
 from app.demo import models as demo_models
 from app.events import models as event_models
 from app.network import models as network_models
+from app.network.memberships import models as membership_models
+from app.network.parties import models as party_models
 from app.notifications import models as notification_models
 from app.webhooks import models as webhook_models
 
-MODELS = (network_models, booking_models, event_models, demo_models, notification_models, webhook_models)
+MODELS = (
+    network_models,
+    membership_models,
+    party_models,
+    booking_models,
+    event_models,
+    demo_models,
+    notification_models,
+    webhook_models,
+    ledger_models,
+    charge_models,
+    invoice_models,
+    closing_models,
+    paper_models,
+)
 MIGRATION_LOCK = 7_200_001
 
 

@@ -25,18 +25,8 @@ from app.booking.models import (
     ResourceUnit,
     Unit,
 )
-from app.network.models import (
-    ApiToken,
-    Member,
-    Membership,
-    Network,
-    Operator,
-    Plan,
-    PlanVersion,
-    RoleGrant,
-    Space,
-    VatRegime,
-)
+from app.network.memberships.models import Membership, Plan, PlanVersion
+from app.network.models import ApiToken, Member, Network, Operator, RoleGrant, Space, VatRegime
 from app.network.people import hash_secret
 
 _numbers = itertools.count(1)

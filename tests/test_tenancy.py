@@ -18,7 +18,7 @@ from app.network.models import Member, Network, Space
 from app.network.people import find_person
 from app.notifications.models import MailAddressState, Notification, NotificationPreference
 from app.tenancy import ANONYMOUS, RULES, SYSTEM, Scope, TenancyBreach, by_everyone, by_the_system
-from tests.builders import a_booking, a_manager, a_member, a_membership, a_pool, a_role, a_space, a_token
+from tests.builders import a_booking, a_manager, a_member, a_membership, a_pool, a_role, a_space, a_token, saved
 from tests.conftest import Clock
 from tests.test_imports import MODULES
 from tests.webhooks.builders import a_delivery, a_webhook, an_attempt
@@ -145,15 +145,8 @@ def full(session: Session) -> Session:
     )
     from app.events.models import Cursor, Delivery, Due, EventArchive, Figure, OutboxRow, Subscription
     from app.ids import new_id
-    from app.network.models import (
-        AuditEntry,
-        CreditEntry,
-        Employer,
-        Funder,
-        IdempotentAnswer,
-        Teleworker,
-    )
-    from tests.builders import saved
+    from app.network.memberships.models import CreditEntry
+    from app.network.models import AuditEntry, Employer, Funder, IdempotentAnswer, Teleworker
 
     now = Clock().now
     later = now + timedelta(hours=1)
@@ -209,6 +202,26 @@ def _fill_the_rest(session: Session, now: Any) -> None:
     ])  # fmt: skip
     session.flush()
     an_attempt(session, a_delivery(session, a_webhook(session), at=now), at=now)
+    _fill_memberships(session, now)
+
+
+def _fill_memberships(session: Session, now: Any) -> None:
+    from app.network.memberships.models import Eligibility, Membership, MembershipPause, MembershipTerm, Team, TeamSeat
+    from app.network.parties.models import Party, VatNumberCheck
+
+    signed = session.scalars(select(Membership)).one()
+    operator_id = session.scalars(select(Space.operator_id).where(Space.id == signed.space_id)).one()
+    team = saved(session, Team(operator_id=operator_id, member_id=signed.member_id, name="T"))
+    party = saved(session, Party(member_id=signed.member_id, name="P", country="BE"))
+    place = {"member_id": signed.member_id, "space_id": signed.space_id}
+    session.add_all([
+        TeamSeat(team_id=team.id, member_id=signed.member_id, from_day=now.date()),
+        MembershipTerm(membership_id=signed.id, from_day=now.date(), plan_version_id=signed.plan_version_id),
+        MembershipPause(membership_id=signed.id, from_day=now.date()),
+        Eligibility(**place, status="student", evidence="card", valid_from=now.date(), expires_on=now.date()),
+        VatNumberCheck(party_id=party.id, vat_number="BE0", asked_at=now, answer="none"),
+    ])  # fmt: skip
+    session.flush()
 
 
 def seen_by(full: Session, scope: Scope, entity: type) -> int:

@@ -29,7 +29,8 @@ from app.events.envelope import instant
 from app.events.models import Due
 from app.events.outbox import insert_events, record
 from app.ids import new_id
-from app.network.models import CreditEntry, Space
+from app.network.memberships.models import CreditEntry
+from app.network.models import Space
 
 CREATED_BEFORE = timedelta(days=3)
 

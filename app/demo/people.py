@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.demo.spaces import LONG_AGO, Site
-from app.network.models import Employer, Funder, Member, Membership, Plan, PlanVersion, RoleGrant, Teleworker
+from app.network.memberships.models import Membership, Plan, PlanVersion
+from app.network.models import Employer, Funder, Member, RoleGrant, Teleworker
 
 DOMAIN = "passerelle.example"
 HOUR = 60

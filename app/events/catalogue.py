@@ -74,6 +74,9 @@ class BookingMade(DomainEvent):
     currency: str
     cover: list[dict[str, Any]]
     series_id: str | None = None
+    payer_id: str | None = None
+    resource_kind: str | None = None
+    vat: dict[str, Any] | None = None
 
 
 @event(
@@ -106,6 +109,9 @@ class BookingMoved(DomainEvent):
     currency: str
     cover: list[dict[str, Any]]
     status: str | None = None
+    payer_id: str | None = None
+    resource_kind: str | None = None
+    vat: dict[str, Any] | None = None
 
 
 @event(

@@ -71,7 +71,38 @@ def objects(text: str, parts: Mapping[str, Meaning]) -> Meaning:
     return Meaning(text, type="list[dict[str, Any]]", example=[whole], parts=parts)
 
 
+VAT = {
+    "permille": Meaning("The rate.", type="int", unit="thousandths", example=210),
+    "category": code("The category of EN 16931 (UNCL 5305).", "S", "E", "O", "AE", "Z", "G", "K"),
+    "ground": Meaning("The legal ground.", example="Code de la TVA, art. 2 et 18"),
+    "mention": Meaning("The code of the mention that a document must carry, if any.", example="reverse_charge"),
+    "includes_vat": Meaning("Whether the price was agreed with VAT in it.", type="bool", example=False),
+}
 _CURRENCY = Meaning("The currency of the amounts beside it.", unit="ISO 4217 code", example="EUR")
+FEE = {
+    "kind": code(
+        "What it is for; `cycle` a cycle's fee, `adjustment` what changed in a cycle already asked for.",
+        "cycle",
+        "adjustment",
+        "deposit",
+        "deposit_return",
+    ),
+    "plan_version_id": id_of("a plan version", "The version of the plan that the price comes from."),
+    "from_day": Meaning("The first day it is for.", unit="ISO 8601 calendar day", example="2026-03-01"),
+    "until_day": Meaning("The last day it is for, counted.", unit="ISO 8601 calendar day", example="2026-03-31"),
+    "days": Meaning("How many days that is.", type="int", unit="days", example=31),
+    "of_days": Meaning("How many days the whole cycle has.", type="int", unit="days", example=31),
+    "gross_cents": cents("What is owed, with VAT; negative is owed back.", 14520),
+    "net_cents": cents("What is owed, without VAT.", 12000),
+    "vat_cents": cents("The VAT in it.", 2520),
+    "currency": _CURRENCY,
+    "vat": Meaning(
+        "How VAT was decided.",
+        type="dict[str, Any]",
+        example={name: part.example for name, part in VAT.items()},
+        parts=VAT,
+    ),
+}
 _AMOUNT = {"amount_cents": cents("The part of the price that this source covers.", 2420), "currency": _CURRENCY}
 _COVER = {
     "source": code("Where it comes from: credits of the member's plan, or money.", "credit", "money"),
@@ -111,4 +142,12 @@ SHARED: dict[str, Meaning] = {
     "currency": _CURRENCY,
     "cover": objects("What pays for the booking; the amounts sum to the gross price.", _COVER),
     "returned": objects("The parts of the cover that were given back to where they came from.", _COVER),
+    "payer_id": id_of("a party", "Who pays what money covers; null is the member as a private person."),
+    "resource_kind": code("What kind of thing is booked.", "desk_pool", "desk", "room", "office", "equipment"),
+    "vat": Meaning(
+        "How VAT was decided when the price was.",
+        type="dict[str, Any]",
+        example={name: part.example for name, part in VAT.items()},
+        parts=VAT,
+    ),
 }

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from app.network.models import CreditEntry
+from app.network.memberships.models import CreditEntry
 
 
 def draw(

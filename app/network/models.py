@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import (
     CheckConstraint,
@@ -24,7 +23,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import LargeBinary, Text
 
 from app.db import Base, Key, PublicId
-from app.tenancy import Scope, by_everyone, by_owner, by_owner_or_staff, by_staff, by_the_system, seen
+from app.tenancy import Scope, by_everyone, by_owner, by_staff, by_the_system, seen
 
 
 @seen(by_everyone)
@@ -193,76 +192,6 @@ class Funder(Base):
     uid: Mapped[PublicId]
     name: Mapped[str]
     country: Mapped[str]
-
-
-@seen(by_everyone)
-class Plan(Base):
-    """What a space offers to its members (formule). What it includes is in its dated versions."""
-
-    __tablename__ = "plan"
-    id: Mapped[Key]
-    uid: Mapped[PublicId]
-    space_id: Mapped[int] = mapped_column(ForeignKey("space.id"), index=True)
-    name: Mapped[str]
-
-
-@seen(by_everyone)
-class PlanVersion(Base):
-    """A plan's terms from a day on; a member keeps the version signed until moved.
-
-    `included` maps a kind of resource to the minutes a monthly cycle includes, e.g. {"desk_pool": 2400}.
-    """
-
-    __tablename__ = "plan_version"
-    id: Mapped[Key]
-    plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"))
-    version: Mapped[int]
-    valid_from: Mapped[date]
-    price_cents: Mapped[int]
-    included: Mapped[dict[str, int]] = mapped_column(JSONB, server_default="{}")
-    __table_args__ = (UniqueConstraint("plan_id", "version"),)
-
-
-@seen(by_owner_or_staff)
-class Membership(Base):
-    """A member's contract with a space (adhésion). Both days count."""
-
-    __tablename__ = "membership"
-    id: Mapped[Key]
-    uid: Mapped[PublicId]
-    member_id: Mapped[int] = mapped_column(ForeignKey("member.id"))
-    space_id: Mapped[int] = mapped_column(ForeignKey("space.id"), index=True)
-    plan_version_id: Mapped[int] = mapped_column(ForeignKey("plan_version.id"))
-    starts_on: Mapped[date]
-    ends_on: Mapped[date | None]
-    __table_args__ = (Index("ix_membership_member_id_space_id", "member_id", "space_id"),)
-
-
-@seen(by_owner_or_staff)
-class CreditEntry(Base):
-    """Minutes of plan credit drawn (negative) or given back (positive) for one cycle. Append-only.
-
-    The balance of a cycle is what the plan version includes plus the sum of the cycle's entries. A booking draws at
-    most once and is given back at most once: (booking_uid, reason) is unique.
-    """
-
-    __tablename__ = "credit_entry"
-    id: Mapped[Key]
-    membership_id: Mapped[int] = mapped_column(ForeignKey("membership.id"))
-    member_id: Mapped[int] = mapped_column(ForeignKey("member.id"))
-    space_id: Mapped[int] = mapped_column(ForeignKey("space.id"))
-    cycle: Mapped[date]  # first day of the cycle
-    resource_kind: Mapped[str]
-    minutes: Mapped[int]
-    reason: Mapped[str]  # drawn | returned
-    booking_uid: Mapped[UUID]
-    draw_no: Mapped[int] = mapped_column(server_default="1")  # a moved booking draws again
-    at: Mapped[datetime] = mapped_column(server_default=func.now())
-    __table_args__ = (
-        UniqueConstraint("booking_uid", "draw_no", "reason"),
-        CheckConstraint("(reason = 'drawn' AND minutes < 0) OR (reason = 'returned' AND minutes > 0)", name="sign"),
-        Index("ix_credit_entry_membership_id_cycle", "membership_id", "cycle", "resource_kind"),
-    )
 
 
 @seen(by_staff)

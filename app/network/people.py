@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.db import Statement, raw
 from app.errors import NotAllowed, NotFound
-from app.network.roles import ROLES, SEE_BOOKINGS
+from app.network.roles import BOOKS, ROLES, SEE_BOOKINGS
 from app.tenancy import Scope
 
 _PERSON = """
@@ -21,6 +21,11 @@ _PERSON = """
         (SELECT json_agg(s.id) FROM space s
          WHERE (g.scope_type = 'space' AND s.id = g.scope_id)
             OR (g.scope_type = 'operator' AND s.operator_id = g.scope_id)
+            OR g.scope_type = 'platform'),
+        (SELECT json_agg(o.id) FROM operator o
+         WHERE (g.scope_type = 'operator' AND o.id = g.scope_id)
+            OR (g.scope_type = 'space' AND (SELECT array_agg(s.id) FROM space s WHERE s.operator_id = o.id)
+                = ARRAY[g.scope_id] AND o.id = (SELECT s.operator_id FROM space s WHERE s.id = g.scope_id))
             OR g.scope_type = 'platform')) ORDER BY g.id)
      FROM role_grant g WHERE g.member_id = m.id) AS grants
 """
@@ -37,12 +42,13 @@ _BY_ID = raw(f"SELECT 0 AS token_id, ARRAY[]::text[] AS scopes, {_PERSON} FROM m
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A role somewhere. `space_ids` are the spaces it reaches."""
+    """A role somewhere: it reaches the spaces `space_ids`, and all spaces of the operators `operator_ids`."""
 
     role: str
     scope_type: str
     scope_id: int
     space_ids: frozenset[int]
+    operator_ids: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,14 @@ class Person:
             raise NotAllowed(needed=permission)
         raise NotFound()
 
+    def require_books(self, operator_id: int) -> None:
+        """Raises NotFound where this person does not keep the operator's books; NotAllowed where they work for it."""
+        if operator_id in self.scope.books_ids:
+            return
+        if operator_id in self.scope.operator_ids or any(operator_id in grant.operator_ids for grant in self.grants):
+            raise NotAllowed(needed=BOOKS)
+        raise NotFound()
+
 
 def hash_secret(secret: str) -> bytes:
     """Tokens are 256 random bits, so a plain SHA-256 keeps them: there is nothing to guess."""
@@ -100,8 +114,8 @@ def acting_for(owner: Person, caller: Person) -> Person:
 
 def _person(row: Any) -> Person:
     grants = tuple(
-        Grant(role=role, scope_type=scope_type, scope_id=scope_id, space_ids=frozenset(space_ids or ()))
-        for role, scope_type, scope_id, space_ids in row.grants or ()
+        Grant(role, scope_type, scope_id, frozenset(space_ids or ()), frozenset(operator_ids or ()))
+        for role, scope_type, scope_id, space_ids, operator_ids in row.grants or ()
         if role in ROLES
     )
     return Person(
@@ -128,6 +142,7 @@ def _scope(member_id: int, grants: tuple[Grant, ...]) -> Scope:
     return Scope(
         member_id=member_id,
         space_ids=frozenset().union(*seeing),
+        books_ids=frozenset().union(*(grant.operator_ids for grant in grants if BOOKS in ROLES[grant.role][1])),
         operator_ids=ids["operator"],
         network_ids=ids["network"],
         employer_ids=ids["employer"],

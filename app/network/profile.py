@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.network.models import Employer, Funder, Member, Membership, Network, Operator, Plan, PlanVersion, Space
+from app.network.memberships.models import Membership, Plan, PlanVersion
+from app.network.models import Employer, Funder, Member, Network, Operator, Space
 from app.network.people import Grant, Person
 
 PLACES: dict[str, Any] = {

@@ -7,6 +7,7 @@ MANAGE = "manage"
 FRONT_DESK = "front_desk"
 SEE_BOOKINGS = "see_bookings"
 SEE_PRICES = "see_prices"
+BOOKS = "books"  # of an operator: charges, documents, ledger, closings; on a space, where it is the operator's only one
 # Permissions elsewhere.
 COORDINATE = "coordinate"
 ADMINISTER_EMPLOYER = "administer_employer"
@@ -15,11 +16,11 @@ ADMINISTER = "administer"
 
 ROLES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     # role: (scopes it can be granted in, what it may do there)
-    "manager": (frozenset({"space", "operator"}), frozenset({MANAGE, FRONT_DESK, SEE_BOOKINGS, SEE_PRICES})),
+    "manager": (frozenset({"space", "operator"}), frozenset({MANAGE, FRONT_DESK, SEE_BOOKINGS, SEE_PRICES, BOOKS})),
     "front_desk": (frozenset({"space", "operator"}), frozenset({FRONT_DESK, SEE_BOOKINGS})),
-    "accountant": (frozenset({"space", "operator"}), frozenset({SEE_BOOKINGS, SEE_PRICES})),
+    "accountant": (frozenset({"space", "operator"}), frozenset({SEE_BOOKINGS, SEE_PRICES, BOOKS})),
     "coordinator": (frozenset({"network"}), frozenset({COORDINATE})),
     "employer_admin": (frozenset({"employer"}), frozenset({ADMINISTER_EMPLOYER})),
     "funder_officer": (frozenset({"funder"}), frozenset({FUND})),
-    "admin": (frozenset({"platform"}), frozenset({ADMINISTER, MANAGE, FRONT_DESK, SEE_BOOKINGS, SEE_PRICES})),
+    "admin": (frozenset({"platform"}), frozenset({ADMINISTER, MANAGE, FRONT_DESK, SEE_BOOKINGS, SEE_PRICES, BOOKS})),
 }

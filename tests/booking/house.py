@@ -23,7 +23,8 @@ from app.booking.models import Booking, Closure, Occupancy, Resource, WaitlistEn
 from app.booking.wishes import Wish
 from app.db import TenantSession, transaction
 from app.events.models import Due, OutboxRow
-from app.network.models import CreditEntry, Member, Membership, PlanVersion
+from app.network.memberships.models import CreditEntry, Membership, PlanVersion
+from app.network.models import Member
 from app.network.people import Person, acting_for, person_of
 from app.tenancy import SYSTEM
 from app.timekeeper import Timekeeper

@@ -28,7 +28,8 @@ from app.booking.models import Booking, Closure, Occupancy, Resource, Unit
 from app.db import make_engine, sessions
 from app.errors import Invalid, Refused, SlotTaken, WrongState
 from app.events.models import OutboxRow
-from app.network.models import CreditEntry, Member
+from app.network.memberships.models import CreditEntry
+from app.network.models import Member
 from app.timekeeper import Timekeeper
 from tests.booking.house import House, at
 from tests.booking.naive_house import Booked, NaiveHouse, Place

@@ -13,7 +13,7 @@ from app.booking.catalogue.offers import Offer
 from app.booking.localtime import local_day
 from app.booking.models import Booking
 from app.booking.rules import Standing
-from app.network.models import Membership
+from app.network.memberships.models import Membership
 from app.network.people import Person
 from app.network.roles import FRONT_DESK
 

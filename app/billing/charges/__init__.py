@@ -1,0 +1,1 @@
+"""What is owed before there is a document: one line per thing supplied, each with its VAT decided."""

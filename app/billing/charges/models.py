@@ -1,0 +1,1 @@
+"""The rows, and who sees them."""

@@ -1,0 +1,76 @@
+"""Events about documents: invoices and credit notes that were finalised, months that were closed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.events.catalogue import DomainEvent, event
+from app.events.meanings import Meaning, code, id_of
+from app.events.membership_facts import day
+
+_OPERATOR = id_of("an operator", "The legal entity that issued it.")
+_NUMBER = Meaning(
+    "Its number, gapless within the operator's series.", unit="document number", example="ATH-2026-000123"
+)
+
+
+@event(
+    "invoice.finalised",
+    version=1,
+    aggregate="invoice",
+    by="billing.invoices.finalising",
+    says={
+        "invoice_id": id_of("an invoice", "The invoice."),
+        "operator_id": _OPERATOR,
+        "party_id": id_of("a party", "Who owes it."),
+        "number": _NUMBER,
+        "kind": code("What it is for: a month, a request at once, a deposit.", "monthly", "now", "deposit"),
+        "issued_on": day("The day it was issued."),
+        "due_on": day("The day by which it is to be paid.", "2026-03-31"),
+    },
+)
+@dataclass(frozen=True, slots=True)
+class InvoiceFinalised(DomainEvent):
+    """An invoice has its number and its final content."""
+
+    invoice_id: str
+    operator_id: str
+    party_id: str
+    number: str
+    kind: str
+    issued_on: str
+    due_on: str
+    gross_cents: int
+    net_cents: int
+    vat_cents: int
+    currency: str
+
+
+@event(
+    "credit_note.finalised",
+    version=1,
+    aggregate="invoice",
+    by="billing.invoices.finalising",
+    says={
+        "invoice_id": id_of("a credit note", "The credit note."),
+        "corrects_id": id_of("an invoice", "The invoice that it corrects."),
+        "operator_id": _OPERATOR,
+        "party_id": id_of("a party", "To whom it is owed."),
+        "number": _NUMBER,
+        "issued_on": day("The day it was issued."),
+    },
+)
+@dataclass(frozen=True, slots=True)
+class CreditNoteFinalised(DomainEvent):
+    """A credit note has its number and its final content; its amounts are positive and owed to the party."""
+
+    invoice_id: str
+    corrects_id: str
+    operator_id: str
+    party_id: str
+    number: str
+    issued_on: str
+    gross_cents: int
+    net_cents: int
+    vat_cents: int
+    currency: str

@@ -1,0 +1,1 @@
+"""What a person signed: plans with dated versions, memberships, teams, cycles, credits."""
