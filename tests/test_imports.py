@@ -37,7 +37,7 @@ DIRECTIONS = {
     "workers": ("app.web", "app.http"),
 }
 # The composition root starts everything, and may import everything.
-COMPOSITION = {"app.cli"}
+COMPOSITION = {"app.cli", "app.commands.replay", "app.commands.events", "app.commands.consumers"}
 
 # A library, and the only places that may know it ("*" stands for any part of a name).
 LIMITED = {
@@ -49,7 +49,7 @@ LIMITED = {
     "amqp": ("app.bus", "app.wire", "workers.*"),
     "marshmallow": ("*.schemas", "app.http.openapi"),
     "apispec": ("app.http.openapi",),
-    "click": ("app.cli",),
+    "click": ("app.cli", "app.commands.*"),
     "argon2": ("app.network.passwords",),
     "limits": ("app.http.rate_limits",),
     "stripe": ("app.billing.stripe_provider",),
