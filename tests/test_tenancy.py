@@ -26,7 +26,9 @@ from tests.webhooks.builders import a_delivery, a_webhook, an_attempt
 # Modules that speak SQL of their own, and why each cannot show anybody what is not theirs.
 RAW = {
     "app.db": "declares it; reads the schema's version",
-    "app.doctor": "an operator's command; counts, and rolls back",
+    "app.doctor.database": "an operator's command; rolls back",
+    "app.doctor.events": "an operator's command; counts",
+    "app.doctor.outgoing": "an operator's command; counts",
     "app.housekeeping": "removes what has expired",
     "app.timekeeper": "what becomes due: rows no person ever sees",
     "app.notifications.facts": "the worker's read of one booking; refused to any other scope",
