@@ -99,6 +99,9 @@ class Play:
     # --- what comes when
 
     def _script(self) -> Script:
+        # A broker that is killed within the second in which a queue is made may bring that queue up without a leader,
+        # for good (docs/operators.md says what to type): that is before a newcomer's first event, and not played.
+        yield from self._calm(time.monotonic())
         while True:
             storm_at = time.monotonic() + SINGLES_S
             while time.monotonic() < storm_at:
