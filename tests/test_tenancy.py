@@ -39,6 +39,7 @@ RAW = {
     "app.network.audit": "of one space, after require(MANAGE)",
     "app.notifications.survey": "the system's: a space's own operator's receivers, by host",
     "app.notifications.bounces": "one address, by the hash of it, which who asks must know",
+    "app.network.parties.services": "makes the row of one member, who must be known",
     "app.network.people": "one row by the hash of its secret; and a member a role may act for",
     "app.embedded.server": "creates the database; no session, no person",
     "app.events.operations": "an operator's commands",
