@@ -12,7 +12,7 @@ run: .venv/ready-to-run ## everything on this machine, with a demonstration insi
 	@exec .venv/bin/passerelle up --demo --port $(PORT)
 
 test: .venv/ready-to-test ## the tests; what this machine cannot run is named at the end
-	@exec .venv/bin/python -m pytest
+	@exec .venv/bin/python -m tests
 
 lint: .venv/ready-to-test ## style and types
 	.venv/bin/python -m ruff check .

@@ -29,6 +29,7 @@ from app.tenancy import SYSTEM
 
 _numbers = itertools.count(1)
 ON_EVERY_SERVER = ("booking", "events", "network", "workers")
+ALONE = ("chaos", "faults", "races")
 
 
 def _servers() -> list[str]:
@@ -47,6 +48,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         everywhere = folder in ON_EVERY_SERVER and metafunc.definition.get_closest_marker("slow") is None
         servers = _servers() if everywhere else _servers()[:1]
         metafunc.parametrize("which_server", servers, indirect=True, scope="session", ids=_label)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what runs beside no other test: the folders ALONE, and what is slow: it starts processes, and waits."""
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        if folder in ALONE or item.get_closest_marker("slow"):
+            item.add_marker("alone")
 
 
 @pytest.fixture(scope="session")
