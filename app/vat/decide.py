@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from app.errors import Invalid
 from app.money import round_half_up
-from app.vat.rates import EU_COUNTRIES, VatUndecided, rate_on, treatment
-
-PLACES_OF_SUPPLY = ("IMMOVABLE", "GENERAL_B2B")
+from app.vat.lettings import Letting, letting_rule
+from app.vat.places import abroad, place_rule
+from app.vat.rates import rate_on, treatment
+from app.vat.territories import FISCAL_COUNTRY, territory_of, without_vat
 
 
 class Decision(NamedTuple):
@@ -34,13 +35,6 @@ class Amounts(NamedTuple):
     vat: int
 
 
-_ABROAD = {
-    True: ("AE", "Directive 2006/112/CE, art. 44 et 196", "reverse_charge"),
-    False: ("O", "Directive 2006/112/CE, art. 44", "outside_eu_art_44"),
-}
-"""A service to a business in another country, by whether that country is in the Union."""
-
-
 def decide(
     *,
     country: str,
@@ -49,23 +43,31 @@ def decide(
     day: date,
     customer_country: str | None = None,
     customer_is_business: bool = False,
+    postcode: str = "",
+    letting: Letting | None = None,
 ) -> Decision:
-    """The VAT on a supply of `day` by an operator of `regime` whose space is in `country` (ISO 3166 codes).
+    """The VAT on a supply of `day` by an operator of `regime` whose space is in `country` (ISO 3166 codes), at
+    `postcode`, which decides where a country has more than one rate.
 
-    IMMOVABLE: taxed where the space is, whoever buys. GENERAL_B2B: where the business customer is, who owes the VAT
-    if that is another country (a small business's exemption holds at home only; a non-taxable association is outside
-    VAT everywhere); anybody else is taxed where the space is. Raises VatUndecided for a country, regime, rule or day
-    without a row; Invalid if a business customer's country decides and is missing.
+    IMMOVABLE: taxed where the space is, whoever buys; so is every `letting` of an office, which may be exempt.
+    GENERAL_B2B: where the business customer is, who owes the VAT if that is another country (a small business's
+    exemption holds at home only; an association stays outside VAT or exempt everywhere); anybody else is taxed where
+    the space is. `customer_is_business` is true of a customer that acts as one and has shown it: a number that VIES
+    does not know makes a private person of it.
+    Raises VatUndecided for a country, postcode, regime, rule or day without a row; Invalid if a business customer's
+    country decides and is missing.
     """
-    if place_of_supply not in PLACES_OF_SUPPLY:
-        raise VatUndecided(place_of_supply=place_of_supply)
-    at_home = _at_home(country, regime, day)
-    follows_customer = place_of_supply == "GENERAL_B2B" and customer_is_business
-    if not follows_customer or not treatment(country=country, regime=regime).taxable_person:
+    follows_customer = place_rule(place_of_supply).follows_customer and customer_is_business and letting is None
+    at_home = _at_home(country, postcode, regime, day, letting, customer_is_business)
+    if not follows_customer or not treatment(day, country=country, regime=regime).crosses_borders:
         return at_home
     if not customer_country:
         raise Invalid.field("customer_country", "is needed for a business customer: it decides the VAT")
-    return at_home if customer_country == country else _abroad(customer_country, at_home)
+    customer = FISCAL_COUNTRY.get(customer_country, customer_country)
+    if customer == country:
+        return at_home
+    what, ground = abroad(country, customer)
+    return Decision(0, what.category, ground, what.mention_code, at_home.rate_permille)
 
 
 def price_with_vat(cents: int, includes_vat: bool, decision: Decision) -> Amounts:
@@ -79,14 +81,18 @@ def price_with_vat(cents: int, includes_vat: bool, decision: Decision) -> Amount
     return Amounts(cents - contained + vat, cents - contained, vat)
 
 
-def _at_home(country: str, regime: str, day: date) -> Decision:
-    row = treatment(country=country, regime=regime)
+def _at_home(
+    country: str, postcode: str, regime: str, day: date, letting: Letting | None, to_business: bool
+) -> Decision:
+    territory = territory_of(country, postcode)
+    if none := without_vat(territory, day):
+        return Decision(0, "O", none.source, none.mention_code)
+    row = treatment(day, country=country, regime=regime)
     if row.category != "S":
         return Decision(0, row.category, row.source, row.mention_code)
-    rate = rate_on(day, country=country)
-    return Decision(rate.permille, row.category, rate.source)
-
-
-def _abroad(customer_country: str, at_home: Decision) -> Decision:
-    category, ground, mention_code = _ABROAD[customer_country in EU_COUNTRIES]
-    return Decision(0, category, ground, mention_code, at_home.rate_permille)
+    rate = rate_on(day, territory=territory)
+    if letting is None:
+        return Decision(rate.permille, row.category, rate.source)
+    rule = letting_rule(letting, country=country, day=day, to_business=to_business)
+    permille, ground = (rate.permille, f"{rule.source} ; {rate.source}") if rule.category == "S" else (0, rule.source)
+    return Decision(permille, rule.category, ground, rule.mention_code)

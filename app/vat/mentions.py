@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from app.vat.document_mentions import DOCUMENT_TEXTS
+
 LOCALES = ("fr", "nl", "en", "de")
 
 _REVERSED = {
@@ -80,7 +82,12 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+ALL_TEXTS: Mapping[str, Mapping[str, str]] = {**TEXTS, **DOCUMENT_TEXTS}
+
 
 def mention_text(code: str, locale: str) -> str:
-    """What a document in `locale` (fr, nl, en or de) says for `code`. KeyError for a code or language without words."""
-    return TEXTS[code][locale]
+    """What a document in `locale` (fr, nl, en or de) says for `code`, be it one of VAT or of document_mentions.
+
+    KeyError for a code or a language without words.
+    """
+    return ALL_TEXTS[code][locale]

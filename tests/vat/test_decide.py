@@ -40,11 +40,12 @@ def test_a_small_business_in_france_charges_none_under_article_293_b() -> None:
     assert decided("FR", "small_business") == (0, "E", "fr_small_business_293b")
 
 
-@pytest.mark.parametrize(
-    ("country", "mention"), [("BE", "be_association_not_taxable"), ("FR", "fr_association_not_taxable")]
-)
-def test_a_non_taxable_association_is_outside_vat(country: str, mention: str) -> None:
-    assert decided(country, "association") == (0, "O", mention)
+def test_a_non_taxable_association_of_belgium_is_outside_vat() -> None:
+    assert decided("BE", "association") == (0, "O", "be_association_not_taxable")
+
+
+def test_a_disinterested_association_of_france_is_exempt() -> None:
+    assert decided("FR", "association") == (0, "E", "fr_association_261_7")
 
 
 def test_immovable_is_taxed_where_the_space_is_whoever_buys() -> None:
@@ -69,7 +70,7 @@ def test_immovable_is_taxed_where_the_space_is_whoever_buys() -> None:
             "FR", "small_business", to_business("FR"), (0, "E", "fr_small_business_293b"), id="a small business at home"
         ),
         pytest.param(
-            "FR", "association", to_business("BE"), (0, "O", "fr_association_not_taxable"), id="an association abroad"
+            "FR", "association", to_business("BE"), (0, "E", "fr_association_261_7"), id="an association selling abroad"
         ),
     ],
 )
