@@ -22,11 +22,12 @@ _PERSON = """
          WHERE (g.scope_type = 'space' AND s.id = g.scope_id)
             OR (g.scope_type = 'operator' AND s.operator_id = g.scope_id)
             OR g.scope_type = 'platform'),
-        (SELECT json_agg(o.id) FROM operator o
-         WHERE (g.scope_type = 'operator' AND o.id = g.scope_id)
-            OR (g.scope_type = 'space' AND (SELECT array_agg(s.id) FROM space s WHERE s.operator_id = o.id)
-                = ARRAY[g.scope_id] AND o.id = (SELECT s.operator_id FROM space s WHERE s.id = g.scope_id))
-            OR g.scope_type = 'platform')) ORDER BY g.id)
+        (SELECT json_agg(kept.id) FROM (
+            SELECT g.scope_id AS id WHERE g.scope_type = 'operator'
+            UNION ALL SELECT s.operator_id FROM space s
+            WHERE g.scope_type = 'space' AND s.id = g.scope_id AND NOT EXISTS (
+                SELECT FROM space other WHERE other.operator_id = s.operator_id AND other.id <> s.id)
+            UNION ALL SELECT o.id FROM operator o WHERE g.scope_type = 'platform') AS kept)) ORDER BY g.id)
      FROM role_grant g WHERE g.member_id = m.id) AS grants
 """
 _BY_SECRET = Statement(
