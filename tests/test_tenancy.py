@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app import tenancy
 from app.booking.models import Booking
 from app.db import Base, Statement, TenantSession, raw, transaction
-from app.network.models import Member, Network, Space
+from app.network.models import Member, Network, Operator, Space
 from app.network.people import find_person
 from app.notifications.models import MailAddressState, Notification, NotificationPreference
 from app.tenancy import ANONYMOUS, RULES, SYSTEM, Scope, TenancyBreach, by_everyone, by_the_system
@@ -47,6 +48,9 @@ RAW = {
     "app.events.figures": "counts",
     "app.events.retention": "the archivist's; the outbox",
     "app.events.restoring": "an operator's command; the outbox and receipts",
+    "app.billing.closings.archive.contents": "the archive of one operator, by command or by itself",
+    "app.billing.closings.books": "the timekeeper's; the line of one operator's books",
+    "app.billing.closings.finding": "sums, for the timekeeper and the doctor",
     "app.booking.situation": "by the person and the resource handed in",
     "app.booking.occupying": "units of a resource already found",
     "app.booking.alternatives": "free times, without whose",
@@ -61,6 +65,7 @@ RAW = {
     "app.webhooks.log": "removes what is 30 days old",
     "app.demo.load": "ANALYZE",
     "app.demo.told": "receipts, while the demonstration is loaded",
+    "app.billing.ledger.posting": "writes; answers with ids of what it was handed",
     "workers.archive": "the leader's lock",
     "workers.rebuild": "an operator's command; events, and tables of a schema of its own",
     "workers.rebuild_tables": "an operator's command; tables of a schema of its own",
@@ -129,6 +134,10 @@ def test_sql_that_is_neither_mapped_nor_declared_is_refused(session: Session) ->
             session.execute(statement)
     assert session.execute(raw("SELECT 1")).scalar_one() == 1
 
+
+for _name in MODULES:
+    if _name.endswith(".models"):
+        import_module(_name)
 
 PRIVATE = sorted(
     (entity for entity, rule in RULES.items() if rule is not by_everyone), key=lambda entity: entity.__name__
@@ -206,6 +215,21 @@ def _fill_the_rest(session: Session, now: Any) -> None:
     session.flush()
     an_attempt(session, a_delivery(session, a_webhook(session), at=now), at=now)
     _fill_memberships(session, now)
+    _fill_the_ledger(session, now)
+    _fill_charges(session)
+
+
+def _fill_the_ledger(session: Session, now: Any) -> None:
+    from app.billing.ledger.models import LedgerCheckpoint
+    from app.billing.ledger.posting import post
+    from tests.billing.ledger.books import a_posting
+
+    operator = session.scalars(select(Operator).order_by(Operator.id)).first()
+    assert operator
+    post(session, [a_posting(operator)], now=now)
+    month = {"month": now.date().replace(day=1), "debit_cents": 1, "credit_cents": 0, "lines": 1}
+    session.add(LedgerCheckpoint(operator_id=operator.id, account="cash", party_id=0, **month))
+    session.flush()
 
 
 def _fill_memberships(session: Session, now: Any) -> None:
@@ -225,6 +249,24 @@ def _fill_memberships(session: Session, now: Any) -> None:
         VatNumberCheck(party_id=party.id, vat_number="BE0", asked_at=now, answer="none"),
     ])  # fmt: skip
     session.flush()
+
+
+def _fill_charges(session: Session) -> None:
+    from app.billing.charges.models import BilledBooking, BillingMonth
+    from app.network.parties.models import Party
+    from tests.billing.charges.builders import a_charge
+
+    booking = session.scalars(select(Booking)).one()
+    space = session.get_one(Space, booking.space_id)
+    party = session.scalars(select(Party)).one()
+    price = {"currency": "EUR", "gross_cents": 3025, "net_cents": 2500, "vat_cents": 525, "money_cents": 3025}
+    period = {"starts_at": booking.starts_at, "ends_at": booking.ends_at}
+    place = {"operator_id": space.operator_id, "space_id": space.id, "member_id": booking.member_id}
+    session.add_all([
+        BillingMonth(operator_id=space.operator_id),
+        BilledBooking(booking_uid=booking.uid, seq=1, status="confirmed", vat={}, **place, **price, **period),
+    ])  # fmt: skip
+    a_charge(session, operator_id=space.operator_id, party=party, space_id=space.id, member_id=booking.member_id)
 
 
 def seen_by(full: Session, scope: Scope, entity: type) -> int:
