@@ -51,6 +51,7 @@ LIMITED = {
     "apispec": ("app.http.openapi",),
     "click": ("app.cli", "app.commands.*"),
     "argon2": ("app.network.passwords",),
+    "cryptography": ("app.billing.closings.archive.keys", "app.billing.closings.archive.verifying.seal"),
     "limits": ("app.http.rate_limits",),
     "stripe": ("app.billing.stripe_provider",),
     "ics": ("app.booking.calendar.icalendar_text",),
@@ -61,7 +62,10 @@ LIMITED = {
 PURE = {
     "app.money", "app.ids", "app.errors", "app.vat.*", "app.booking.rules", "app.booking.hours", "app.booking.prices",
     "app.booking.recurrence", "app.booking.cancellation", "app.booking.localtime", "app.booking.assignment",
-    "app.network.roles", "app.webhooks.schedule", "app.webhooks.signing",
+    "app.billing.closings.days", "app.billing.closings.counters",
+    "app.network.roles", "app.network.memberships.cycles", "app.network.memberships.proration",
+    "app.network.memberships.terms", "app.network.memberships.owed", "app.webhooks.schedule", "app.webhooks.signing", "app.billing.ledger.accounts",
+    "app.billing.ledger.canonical",
 }  # fmt: skip
 PURE_MAY = {"holidays", "dateutil", "tzdata"}  # tables of facts, without input or output
 
