@@ -56,12 +56,16 @@ LIMITED = {
     "stripe": ("app.billing.stripe_provider",),
     "ics": ("app.booking.calendar.icalendar_text",),
     "facturx": ("app.billing.factur_x",),
+    "fpdf": ("app.billing.papers.*",),
+    "fontTools": ("app.billing.papers.*",),
+    "segno": ("app.billing.papers.*",),
 }
 
 # Rules of the domain that look at nothing but what they are given.
 PURE = {
     "app.money", "app.ids", "app.errors", "app.vat.*", "app.booking.rules", "app.booking.hours", "app.booking.prices",
     "app.booking.recurrence", "app.booking.cancellation", "app.booking.localtime", "app.booking.assignment",
+    "app.billing.papers.epc", "app.billing.papers.labels", "app.billing.papers.look",
     "app.billing.closings.days", "app.billing.closings.counters",
     "app.network.roles", "app.network.memberships.cycles", "app.network.memberships.proration",
     "app.network.memberships.terms", "app.network.memberships.owed", "app.webhooks.schedule", "app.webhooks.signing", "app.billing.ledger.accounts",
