@@ -68,7 +68,8 @@ PURE = {
     "app.billing.papers.epc", "app.billing.papers.labels", "app.billing.papers.look",
     "app.billing.closings.days", "app.billing.closings.counters",
     "app.network.roles", "app.network.memberships.cycles", "app.network.memberships.proration",
-    "app.network.memberships.terms", "app.network.memberships.owed", "app.webhooks.schedule", "app.webhooks.signing", "app.billing.ledger.accounts",
+    "app.network.memberships.terms", "app.network.memberships.owed",
+    "app.webhooks.schedule", "app.webhooks.signing", "app.billing.ledger.accounts",
     "app.billing.ledger.canonical",
 }  # fmt: skip
 PURE_MAY = {"holidays", "dateutil", "tzdata"}  # tables of facts, without input or output

@@ -63,6 +63,9 @@ class MembershipStarted(DomainEvent):
         "plan_version_id",
         previous_plan_version_id=id_of("a plan version", "The version it followed before."),
         from_day=day("The first day under the new version."),
+        ends_on=day(
+            "Its last day, if one is agreed; both versions are the same where it is this that changed.", "2026-12-31"
+        ),
     ),
 )
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class MembershipChanged(DomainEvent):
     plan_version_id: str
     previous_plan_version_id: str
     from_day: str
+    ends_on: str | None = None
 
 
 @event(

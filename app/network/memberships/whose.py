@@ -1,0 +1,58 @@
+"""Whose a membership is: who signed, who pays; and people found by the id that they gave.
+
+The statements are raw, because the person who acts need not see the rows: a member of a team its payer, a desk a
+person who has never been there. They tell the caller nothing but what goes on.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.db import raw
+from app.errors import Invalid
+from app.network.memberships.contracts import Contract
+from app.network.memberships.models import Membership
+
+_MEMBER = raw("SELECT id FROM member WHERE uid = :uid AND erased_at IS NULL")
+_MEMBER_UID = raw("SELECT uid FROM member WHERE id = :id")
+_PARTY = raw("SELECT uid, country, is_business AND vat_status = 'valid' AS is_business FROM party WHERE id = :id")
+
+
+class Payer(NamedTuple):
+    """The public id of the party that pays; None is the member as a private person."""
+
+    uid: str | None
+    country: str | None
+    is_business: bool
+
+
+MEMBER_PAYS = Payer(None, None, False)
+
+
+def payer_of(session: Session, membership: Membership) -> Payer:
+    if membership.party_id is None:
+        return MEMBER_PAYS
+    row = session.execute(_PARTY, {"id": membership.party_id}).one()
+    return Payer(str(row.uid), row.country, row.is_business)
+
+
+def whose(session: Session, contract: Contract) -> dict[str, str]:
+    """The ids that every event of a membership has beside its own."""
+    member = session.execute(_MEMBER_UID, {"id": contract.membership.member_id}).scalar_one()
+    return {
+        "membership_id": str(contract.membership.uid),
+        "operator_id": str(contract.operator.uid),
+        "space_id": str(contract.space.uid),
+        "member_id": str(member),
+    }
+
+
+def member_named(session: Session, uid: UUID, *, field: str = "member_id") -> int:
+    """The internal id of the member who gave this id of theirs (`GET /me`). Raises Invalid naming `field`."""
+    found: int | None = session.execute(_MEMBER, {"uid": uid}).scalar_one_or_none()
+    if found is None:
+        raise Invalid.field(field, "there is no such member: ask them for the id that their account shows")
+    return found
