@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from app.db import TenantSession
 
 # The files that register consumers, and those that declare what becomes due. A new one is added here, nowhere else.
-MODULES = ("workers.calendar", "workers.notifications", "workers.webhooks")
+MODULES = ("workers.calendar", "workers.notifications", "workers.webhooks", "workers.papers")
 DUE_MODULES = (
     "app.housekeeping",
     "app.booking.deciding",
@@ -50,6 +50,8 @@ DUE_MODULES = (
     "app.notifications.reminding",
     "app.notifications.digest",
     "app.webhooks.log",
+    "app.network.memberships.advancing",
+    "app.network.memberships.ending",
 )
 
 
