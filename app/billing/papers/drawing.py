@@ -5,6 +5,8 @@ Imported lazily, by workers and commands alone, never by a web process: what it 
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 from app.billing.papers.document import Document
 from app.billing.papers.figures import Figures, locale_of
 from app.billing.papers.head import draw_head, foot, running_head, title_of
@@ -13,6 +15,9 @@ from app.billing.papers.look import Look
 from app.billing.papers.sheet import Sheet
 from app.billing.papers.sums import draw_sums
 from app.billing.papers.table import draw_lines
+
+FORMAT = 1  # of the drawing: another number where the same snapshot is drawn otherwise
+VERSION = f"papers/{FORMAT} " + " ".join(f"{name}/{version(name)}" for name in ("fpdf2", "fonttools", "segno"))
 
 
 def draw(snapshot: str, look: Look, logo: bytes | None = None) -> bytes:

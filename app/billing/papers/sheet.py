@@ -14,6 +14,7 @@ from fpdf import FPDF
 from fpdf.fonts import TTFFont
 from fpdf.prefs import ViewerPreferences
 
+from app import pulse
 from app.billing.papers.fonts import FAMILY, STYLES, path_of, showable
 from app.billing.papers.look import INK, rgb
 
@@ -76,6 +77,7 @@ class Sheet(FPDF):
         return _XMP.format(at=at, **{name: escape(str(value)) for name, value in said.items()})
 
     def header(self) -> None:
+        pulse.beat()  # some documents have a hundred pages
         self.set_fill_color(*rgb(self._accent))
         self.rect(0, 0, 210, 3, style="F")
         if self.page_no() == 1:
