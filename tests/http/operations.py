@@ -76,10 +76,11 @@ def a_place(session: Session, clock: Clock) -> Place:
         "space_id": space.uid, "booking_id": booking.uid, "resource_id": pool.uid, "unit_id": spare.uid,
         "closure_id": closure.uid, "entry_id": saved(session, wait).uid, "feed_id": saved(session, feed).uid,
         "token_id": saved(session, other_token).uid,
+        "operator_id": session.get_one(Operator, space.operator_id).uid,
         **_a_webhook(session, space, clock),
     }  # fmt: skip
     texts = {name: str(uid) for name, uid in ids.items()}
-    return Place(space, manager, token, {**texts, "space": space.slug, "day": "2026-03-02"})
+    return Place(space, manager, token, {**texts, "account": "receivable", "space": space.slug, "day": "2026-03-02"})
 
 
 def _a_webhook(session: Session, space: Space, clock: Clock) -> dict[str, Any]:

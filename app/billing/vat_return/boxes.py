@@ -78,7 +78,7 @@ _FRENCH_ROWS = (
     Row("S", 21, None, "11", "11-T"),
     Row("AE", None, None, "E2", None),
     Row("O", None, "outside_eu_art_44", "E2", None),
-    Row("E", None, "fr_letting_exempt", "E2", None),
+    Row("E", None, "fr_letting_exempt_261d", "E2", None),
 )
 _FRANCE = Form(
     invoices=_FRENCH_ROWS,
