@@ -89,6 +89,12 @@ def hold_books(session: Session, operator_id: int) -> Books:
     return Books(held.begins, held.closed)
 
 
+def hold_books_alone(session: Session, operator_id: int) -> Books:
+    """The operator's months, and nobody else charges or closes before this transaction ends."""
+    held = _locked(session, operator_id, alone=True)
+    return Books(held.begins, held.closed)
+
+
 def open_month(session: Session, operator_id: int, day: date) -> tuple[date, bool]:
     """The month in which something supplied on `day` is invoiced, and whether its own was closed already (late).
 
@@ -131,11 +137,10 @@ def written(month: date) -> str:
 
 def _locked(session: Session, operator_id: int, *, alone: bool) -> BillingMonth:
     """The operator's row, made when first it is needed, locked in share or alone."""
-    lock = {"key_share": True} if alone else {"read": True}
     query = (
         select(BillingMonth)
         .where(BillingMonth.operator_id == operator_id)
-        .with_for_update(**lock)
+        .with_for_update(read=not alone, key_share=alone)
         .execution_options(populate_existing=True)
     )
     if (found := session.scalars(query).one_or_none()) is not None:

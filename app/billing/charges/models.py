@@ -86,8 +86,13 @@ class Charge(Base):
         CheckConstraint("extract(day FROM month) = 1", name="month"),
         CheckConstraint("vat_permille BETWEEN 0 AND 1000", name="vat_permille"),
         Index("ix_charge_unbilled", "operator_id", "month", "party_id", postgresql_where=text("invoice_id IS NULL")),
-        Index("ix_charge_open", "operator_id", "party_id", "id",
-              postgresql_where=text("invoice_id IS NULL AND settled_at IS NULL")),
+        Index(
+            "ix_charge_open",
+            "operator_id",
+            "party_id",
+            "id",
+            postgresql_where=text("invoice_id IS NULL AND settled_at IS NULL"),
+        ),
         Index("ix_charge_operator_id_id", "operator_id", "id"),
     )
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.billing.charges.models import Charge
+from app.billing.invoices.models import Invoice
 from app.ids import new_id
 from app.network.parties.models import Party
 from tests.builders import saved
@@ -36,3 +37,17 @@ def a_charge(session: Session, *, operator_id: int, party: Party, net: int = 100
         "vat_category": "S", "vat_ground": "Code de la TVA, art. 2 et 18", "includes_vat": False, "month": MARCH,
     }  # fmt: skip
     return saved(session, Charge(**{**charge, **values}))
+
+
+def an_invoice(session: Session, *, operator_id: int, party_id: int) -> Invoice:
+    """A document that says nothing: for charges to be on one."""
+    n = next(_numbers)
+    day = date(2026, 3, 31)
+    amounts = dict.fromkeys(("net_cents", "vat_cents", "gross_cents"), 0)
+    texts = {"communication": "", "snapshot": "{}", "hash": f"{n:064x}", "previous_hash": "0" * 64}
+    values = {
+        "operator_id": operator_id, "party_id": party_id, "kind": "now", "series": "X-2026", "sequence": n,
+        "number": f"X-2026-{n:06d}", "issued_on": day, "due_on": day, "currency": "EUR", "run_key": f"test:{n}",
+        "finalised_at": datetime(2026, 3, 31, 12, tzinfo=UTC),
+    }  # fmt: skip
+    return saved(session, Invoice(**values, **amounts, **texts))

@@ -1,0 +1,75 @@
+"""Where something is supplied, and who supplies it: what billing needs to know of a space and its operator."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.billing.months import HOME_ZONE
+from app.errors import NotFound
+from app.network.models import Member, Operator, Space, VatRegime
+from app.vat.decide import decide
+from app.vat.rates import VatUndecided
+
+
+class Place(NamedTuple):
+    """An operator, and the space where it supplies; `space_id` None is anywhere."""
+
+    operator_id: int
+    space_id: int | None
+    country: str
+    currency: str
+    zone: ZoneInfo
+
+    def day_of(self, instant: datetime) -> date:
+        return instant.astimezone(self.zone).date()
+
+
+def place_of(session: Session, space_uid: str | UUID) -> Place:
+    """Raises NotFound."""
+    space = session.scalars(select(Space).where(Space.uid == UUID(str(space_uid)))).one_or_none()
+    if space is None:
+        raise NotFound()
+    operator = session.get_one(Operator, space.operator_id)
+    return Place(operator.id, space.id, space.country, operator.currency, ZoneInfo(space.timezone))
+
+
+def place_of_operator(session: Session, operator: Operator) -> Place:
+    """Anywhere: its days are those of its first space."""
+    zone = session.scalar(select(Space.timezone).where(Space.operator_id == operator.id).order_by(Space.id).limit(1))
+    return Place(operator.id, None, operator.country, operator.currency, ZoneInfo(zone or HOME_ZONE))
+
+
+def member_id_of(session: Session, member_uid: str | UUID) -> int:
+    """Raises NotFound."""
+    member_id = session.scalar(select(Member.id).where(Member.uid == UUID(str(member_uid))))
+    if member_id is None:
+        raise NotFound()
+    return member_id
+
+
+def regime_on(session: Session, place: Place, day: date) -> str:
+    """The VAT regime of the operator on a day. Raises VatUndecided before its first."""
+    begun = select(VatRegime.regime).where(VatRegime.operator_id == place.operator_id, VatRegime.valid_from <= day)
+    regime = session.scalar(begun.order_by(VatRegime.valid_from.desc()).limit(1))
+    if regime is None:
+        raise VatUndecided(country=place.country, regime=None, day=day.isoformat())
+    return regime
+
+
+def vat_where(session: Session, place: Place, day: date) -> dict[str, Any]:
+    """The decision for a price of an event that does not tell its own, from before events did: where the space is,
+    whoever books, and the gross that was told is kept."""
+    decision = decide(country=place.country, regime=regime_on(session, place, day), day=day)
+    return {
+        "permille": decision.rate_permille,
+        "category": decision.category,
+        "ground": decision.ground,
+        "mention": decision.mention_code,
+        "includes_vat": True,
+    }
