@@ -67,8 +67,11 @@ PURE = {
     "app.booking.recurrence", "app.booking.cancellation", "app.booking.localtime", "app.booking.assignment",
     "app.billing.papers.epc", "app.billing.papers.labels", "app.billing.papers.look",
     "app.billing.closings.days", "app.billing.closings.counters",
+    "app.billing.invoices.canonical", "app.billing.invoices.communications", "app.billing.invoices.drafting",
+    "app.billing.invoices.mentions", "app.billing.invoices.snapshot", "app.billing.invoices.wording",
     "app.network.roles", "app.network.memberships.cycles", "app.network.memberships.proration",
-    "app.network.memberships.terms", "app.network.memberships.owed",
+    "app.network.memberships.terms", "app.network.memberships.owed", "app.network.memberships.pools",
+    "app.network.memberships.holding",
     "app.webhooks.schedule", "app.webhooks.signing", "app.billing.ledger.accounts",
     "app.billing.ledger.canonical",
 }  # fmt: skip

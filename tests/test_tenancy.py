@@ -27,6 +27,7 @@ from tests.webhooks.builders import a_delivery, a_webhook, an_attempt
 # Modules that speak SQL of their own, and why each cannot show anybody what is not theirs.
 RAW = {
     "app.db": "declares it; reads the schema's version",
+    "app.doctor.billing": "an operator's command; counts, and names what was changed",
     "app.doctor.database": "an operator's command; rolls back",
     "app.doctor.events": "an operator's command; counts",
     "app.doctor.outgoing": "an operator's command; counts",
@@ -40,6 +41,7 @@ RAW = {
     "app.network.audit": "of one space, after require(MANAGE)",
     "app.notifications.survey": "the system's: a space's own operator's receivers, by host",
     "app.notifications.bounces": "one address, by the hash of it, which who asks must know",
+    "app.network.parties.checking": "the system's; the answers about one party that has been found",
     "app.network.parties.services": "makes the row of one member, who must be known",
     "app.network.memberships.whose": "ids of who signed and pays for a membership already found; one by the id they gave",
     "app.network.people": "one row by the hash of its secret; and a member a role may act for",
@@ -52,7 +54,12 @@ RAW = {
     "app.billing.closings.archive.contents": "the archive of one operator, by command or by itself",
     "app.billing.closings.books": "the timekeeper's; the line of one operator's books",
     "app.billing.closings.finding": "sums, for the timekeeper and the doctor",
+    "app.billing.invoices.reading": "the charges of customers that the caller keeps the books of",
+    "app.billing.invoices.numbering": "the row of one operator's series, for who issues its documents",
+    "app.billing.invoices.finalising": "writes the documents of an operator that the caller keeps the books of",
+    "app.billing.invoices.standing": "what is settled of documents that the session's person has found",
     "app.booking.situation": "by the person and the resource handed in",
+    "app.booking.quotes": "writes what somebody was promised; read through the session",
     "app.booking.occupying": "units of a resource already found",
     "app.booking.alternatives": "free times, without whose",
     "app.booking.freed": "the system, when a place becomes free",
@@ -67,9 +74,15 @@ RAW = {
     "app.demo.load": "ANALYZE",
     "app.demo.told": "receipts, while the demonstration is loaded",
     "app.billing.ledger.posting": "writes; answers with ids of what it was handed",
+    "app.billing.ledger.balances": "sums of one operator's, after require_books",
+    "app.billing.ledger.books": "one operator's, after require_books",
+    "app.billing.ledger.checkpoints": "sums without whose",
+    "app.billing.ledger.statement": "one operator's, after require_books",
+    "app.billing.ledger.verifying": "an operator's commands",
     "workers.archive": "the leader's lock",
     "workers.rebuild": "an operator's command; events, and tables of a schema of its own",
     "workers.rebuild_tables": "an operator's command; tables of a schema of its own",
+    "app.billing.vat_return.returns": "sums of one operator's documents, after require_books",
     "app.webhooks.claiming": "the system's sender",
     "app.webhooks.recording": "the system's sender",
     "workers.observe": "the leader's lock",
@@ -204,20 +217,41 @@ def full(session: Session) -> Session:
 
 def _fill_the_rest(session: Session, now: Any) -> None:
     """Small tables of other packages, that need nothing around them."""
+    from app.booking.models import Quote
     from app.demo.models import Demonstration
 
     session.execute(insert(Demonstration).values(id=1, loaded_at=now))
     somebody = session.scalars(select(Member.id).order_by(Member.id)).first()
+    space_id = session.scalars(select(Space.id)).first()
     session.add_all([
         Notification(key="k", kind="booking.confirmed", member_id=somebody, locale="fr"),
         NotificationPreference(member_id=somebody, kind="booking.reminder", wanted=False),
         MailAddressState(address_hash=b"x", bounced_at=now, bounce_kind="hard"),
+        Quote(member_id=somebody, space_id=space_id, wish={}, dates=[], expires_at=now),
     ])  # fmt: skip
     session.flush()
     an_attempt(session, a_delivery(session, a_webhook(session), at=now), at=now)
     _fill_memberships(session, now)
     _fill_the_ledger(session, now)
     _fill_charges(session)
+    _fill_documents(session, now)
+    _fill_closings(session, now)
+
+
+def _fill_closings(session: Session, now: Any) -> None:
+    from app.billing.closings.models import ArchiveKey, Closing, ClosingBook, SealedArchive
+
+    operator_id = session.scalars(select(Space.operator_id).order_by(Space.id)).first()
+    day, until = now.date(), now + timedelta(days=1)
+    period = {"first_day": day, "last_day": day, "starts_at": now, "ends_at": until}
+    sealed = {"month": day.replace(day=1), "host": "h", "path": "/", "octets": 1, "sha256": "", "public_key": ""}
+    session.add_all([
+        ClosingBook(operator_id=operator_id, timezone="Europe/Brussels", begins_on=day, bounded_until=until),
+        Closing(operator_id=operator_id, kind="day", number=1, **period, snapshot="{}", hash="", sealed_at=now),
+        ArchiveKey(public_key="k", host="h"),
+        SealedArchive(operator_id=operator_id, **sealed, by_itself=True, made_at=now),
+    ])  # fmt: skip
+    session.flush()
 
 
 def _fill_the_ledger(session: Session, now: Any) -> None:
@@ -268,6 +302,17 @@ def _fill_charges(session: Session) -> None:
         BilledBooking(booking_uid=booking.uid, seq=1, status="confirmed", vat={}, **place, **price, **period),
     ])  # fmt: skip
     a_charge(session, operator_id=space.operator_id, party=party, space_id=space.id, member_id=booking.member_id)
+
+
+def _fill_documents(session: Session, now: Any) -> None:
+    from app.billing.invoices.models import Letterhead
+    from tests.billing.invoices.house import an_invoice
+
+    booking = session.scalars(select(Booking)).one()
+    space = session.get_one(Space, booking.space_id)
+    an_invoice(session, space, session.get_one(Member, booking.member_id), now=now)
+    chosen = {"prefix": "ATH", "street": "", "postcode": "7800", "town": "Ath"}
+    saved(session, Letterhead(operator_id=space.operator_id, **chosen))
 
 
 def seen_by(full: Session, scope: Scope, entity: type) -> int:

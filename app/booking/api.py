@@ -33,25 +33,30 @@ REFUSALS = (409, 422)
     blueprint, "POST", "/quotes", body=schemas.BookingRequest, returns=schemas.QuoteShape, problems=(422,), reads=True
 )
 def create_quote(call: Call, body: dict[str, Any]) -> dict[str, Any]:
-    """What a booking would cost, what would cover it, and whether it would be refused; books nothing."""
+    """What a booking would cost, what would cover it, and whether it would be refused; books nothing.
+
+    What it says holds for five minutes for a booking made with its `id` as `quote_id`.
+    """
     owner, wish = _wish(call, body)
     if owner.member_id != call.person.member_id:
         _note(call, "booking.quoted_for", offer_of(call.session, wish.resource_id).space_id, owner.uid)
-    return quoting.quote(call.session, wish, person=owner, now=call.now)
+    may_book = "write" in call.person.token_scopes
+    return quoting.quote(call.session, wish, person=owner, now=call.now, promise=may_book)
 
 
 @operation(
-    blueprint, "POST", "/bookings", body=schemas.BookingRequest, returns=schemas.BookingShape, status=201,
+    blueprint, "POST", "/bookings", body=schemas.QuotedBookingRequest, returns=schemas.BookingShape, status=201,
     idempotent=True, problems=REFUSALS, etag=True, located=True,
 )  # fmt: skip
 def create_booking(call: Call, body: dict[str, Any]) -> Reply:
     """Book a place. A recurrence books all its dates or none, and answers with the first and all `occurrences`."""
+    quote_id = body.pop("quote_id")
     owner, wish = _wish(call, body)
     if wish.recurrence is None:
-        made = [making.make_booking(call.session, wish, person=owner, now=call.now)]
+        made = [making.make_booking(call.session, wish, person=owner, now=call.now, quote_id=quote_id)]
         described = made[0].describe()
     else:
-        made = repeating.make_series(call.session, wish, person=owner, now=call.now)
+        made = repeating.make_series(call.session, wish, person=owner, now=call.now, quote_id=quote_id)
         described = made[0].describe() | {"occurrences": [_occurrence(each) for each in made]}
     if owner.member_id != call.person.member_id:
         for each in made:

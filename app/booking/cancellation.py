@@ -52,6 +52,13 @@ def fee_percent(terms: Terms, *, start: datetime, now: datetime) -> int:
     return next(kept, terms.steps[-1].percent)
 
 
+def free_until(terms: Terms, *, start: datetime) -> datetime | None:
+    """The last instant at which cancelling costs nothing; None where it always costs. Terms that are free throughout
+    are free until the start."""
+    free = [step.hours_before for step in terms.steps if step.percent == 0]
+    return start.astimezone(UTC) - timedelta(hours=free[-1]) if free else None
+
+
 def fee_cents(terms: Terms, price_cents: int, *, start: datetime, now: datetime) -> int:
     """What is kept of `price_cents`, half-up to the cent."""
     return round_half_up(price_cents * fee_percent(terms, start=start, now=now), 100)

@@ -10,9 +10,7 @@ from uuid import UUID
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from app.booking import cancellation
 from app.booking.changing import (
-    OPEN,
     close,
     find_booking,
     give_back,
@@ -23,10 +21,10 @@ from app.booking.changing import (
     resource_uid,
     tell,
 )
-from app.booking.cover import credit_minutes, money_cents
+from app.booking.cover import credit_minutes
+from app.booking.fees import OPEN, fee, is_late
 from app.booking.models import Booking, WaitlistEntry
 from app.events.catalogue import BookingCancelled
-from app.money import round_half_up
 from app.network.people import Person
 
 # What becomes of the waiting-list entry behind a hold that ends: by whom it ended.
@@ -51,28 +49,6 @@ def cancel_booking(
     by_owner = booking.member_id == person.member_id
     cancel(session, booking, reason="member" if by_owner else "staff", now=now)
     return booking
-
-
-def fee(booking: Booking, *, now: datetime) -> int:
-    """What it costs the member to cancel at `now`, in cents: a part of what is covered by money.
-
-    A booking moved late keeps the fee it would have cost then (`least_fee_cents`), so that moving is no way around.
-    """
-    by_terms = round_half_up(money_cents(booking.cover) * _fee_percent(booking, now=now), 100)
-    return max(by_terms, booking.terms.get("least_fee_cents", 0))
-
-
-def is_late(booking: Booking, *, now: datetime) -> bool:
-    """Whether the member who cancels at `now` loses the credits drawn: too late by the terms, or moved too late."""
-    return _fee_percent(booking, now=now) > 0 or bool(booking.terms.get("moved_late"))
-
-
-def _fee_percent(booking: Booking, *, now: datetime) -> int:
-    """By the frozen terms; nothing before the space has said yes."""
-    if booking.status != "confirmed":
-        return 0
-    terms = cancellation.terms_from_json(booking.terms["cancellation"])
-    return cancellation.fee_percent(terms, start=booking.starts_at, now=now)
 
 
 def cancel(

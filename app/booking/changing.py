@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.booking import freed, occupying
+from app.booking.fees import OPEN
 from app.booking.models import Booking, Resource
 from app.errors import NotFound, WrongState
 from app.events.catalogue import DomainEvent
@@ -19,7 +20,6 @@ from app.network.models import Member, Space
 from app.network.people import Person
 from app.network.roles import FRONT_DESK
 
-OPEN = ("held", "pending", "confirmed")  # may still be moved or cancelled
 LAPSED = "expired"
 
 
@@ -32,8 +32,8 @@ def find_booking(session: Session, uid: UUID) -> Booking:
 
 
 def lock_booking(session: Session, booking: Booking) -> Booking:
-    """The booking as it is now, locked after its person (lock order: person → booking → units)."""
-    occupying.lock_person(session, booking.member_id)
+    """The booking as it is now, locked after its person (lock order: person → memberships → booking → units)."""
+    occupying.lock_person(session, booking.member_id, space_id=booking.space_id)
     fresh = (
         select(Booking)
         .where(Booking.id == booking.id)
@@ -87,8 +87,8 @@ def close(session: Session, booking: Booking, *, status: str, reason: str | None
 
 def give_back(session: Session, booking: Booking, *, now: datetime) -> list[dict[str, Any]]:
     """Give the booking's credits back to where they came from; the parts of its cover that came back."""
-    minutes = credits.give_back(session, booking_uid=booking.uid, draw_no=booking.draw_no, at=now)
-    return [part for part in booking.cover if part["source"] == "credit"] if minutes else []
+    returned = credits.give_back(session, booking_uid=booking.uid, draw_no=booking.draw_no, at=now)
+    return [part for part in booking.cover if part["source"] == "credit"] if returned else []
 
 
 def public_ids(session: Session, booking: Booking) -> dict[str, str]:

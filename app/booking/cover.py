@@ -1,55 +1,94 @@
 """Who pays for a booking: plan credits first, then money, unless the person chooses otherwise.
 
-Credits cover minutes; the price is divided in proportion, to the cent. A future booking draws on the credits of its
-own cycle, the calendar month its first local day falls in.
+Each source takes what it can of what is still to be paid; the price is divided over the minutes, to the cent. A future
+booking draws on the credits of its own cycle, the one that its first local day falls in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from app.booking.prices import Price
 from app.booking.situation import Situation
 from app.booking.wishes import CREDIT, MONEY
 from app.errors import Refused
-from app.money import split
+from app.network.credits import Drawn
+from app.network.memberships.pools import MINUTES, Draw, Left, draw_down
+
+Part = dict[str, Any]
 
 
-def cover_of(
-    situation: Situation, price: Price, *, start: datetime, end: datetime, sources: Sequence[str]
-) -> list[dict[str, Any]]:
-    """What covers `price`: `[{source, amount: {amount_cents, currency}, minutes?}]`, amounts summing to the gross.
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """`parts` as everybody sees them, `[{source, amount: {amount_cents, currency}, minutes?}]`, amounts summing to the
+    gross; and what has to be `drawn` for it."""
+
+    parts: list[Part]
+    drawn: tuple[Drawn, ...] = ()
+
+
+def cover_of(situation: Situation, price: Price, *, start: datetime, end: datetime, sources: Sequence[str]) -> Cover:
+    """What covers `price`, from `sources` in their order.
 
     Raises Refused (rule `cover`) when the sources chosen do not suffice: money always does.
     """
-    minutes = int((end - start) / timedelta(minutes=1))
-    left, covered = minutes, []
+    whole = left = Left(((start, end),), price.gross_cents)
+    parts: list[Part] = []
+    drawn: list[Drawn] = []
     for source in sources:
-        taken = min(left, situation.credit_minutes) if source == CREDIT else left
-        if taken:
-            covered.append((source, taken))
-            left -= taken
-    if left:
-        raise Refused(rule="cover", limit=situation.credit_minutes, missing_minutes=left)
-    amounts = split(price.gross_cents, [taken for _, taken in covered])
-    return [
-        _part(source, taken, cents, price.currency) for (source, taken), cents in zip(covered, amounts, strict=True)
-    ]
+        took, needs, left = _SOURCES[source](situation, left, price.currency)
+        parts, drawn = parts + took, drawn + needs
+    if left.minutes:
+        covered = whole.minutes - left.minutes
+        raise Refused(rule="cover", limit=covered, missing_minutes=left.minutes, missing_cents=left.cents)
+    return Cover(parts, tuple(drawn))
 
 
-def _part(source: str, minutes: int, cents: int, currency: str) -> dict[str, Any]:
-    part: dict[str, Any] = {"source": source, "amount": {"amount_cents": cents, "currency": currency}}
-    if source != MONEY:
-        part["minutes"] = minutes
-    return part
+def _from_credits(situation: Situation, left: Left, currency: str) -> tuple[list[Part], list[Drawn], Left]:
+    draws, left = draw_down(situation.balances, left, zone=situation.offer.zone)
+    return [_credit_part(draw, currency) for draw in draws], [Drawn.of(draw) for draw in draws], left
 
 
-def credit_minutes(cover: Sequence[dict[str, Any]]) -> int:
-    """The minutes of plan credit in a cover."""
-    return sum(part["minutes"] for part in cover if part["source"] == CREDIT)
+def _credit_part(draw: Draw, currency: str) -> Part:
+    part = _part(CREDIT, draw.cents, currency)
+    return {**part, "minutes": draw.minutes} if draw.balance.pool.unit == MINUTES else part
 
 
-def money_cents(cover: Sequence[dict[str, Any]]) -> int:
-    return sum(part["amount"]["amount_cents"] for part in cover if part["source"] == MONEY)
+def _from_money(_situation: Situation, left: Left, currency: str) -> tuple[list[Part], list[Drawn], Left]:
+    return [_part(MONEY, left.cents, currency)] if left.minutes else [], [], Left((), 0)
+
+
+# A row for each source that can pay; the order is the person's (app.booking.wishes.SOURCES unless they choose).
+_SOURCES: dict[str, Callable[[Situation, Left, str], tuple[list[Part], list[Drawn], Left]]] = {
+    CREDIT: _from_credits,
+    MONEY: _from_money,
+}
+
+
+def _part(source: str, cents: int, currency: str) -> Part:
+    return {"source": source, "amount": {"amount_cents": cents, "currency": currency}}
+
+
+def with_money(parts: Sequence[Part], cents: int, currency: str) -> list[Part]:
+    """The parts of a cover, and so many more cents of money."""
+    if not cents:
+        return list(parts)
+    owed = cents + money_cents(parts)
+    return [*(part for part in parts if part["source"] != MONEY), _part(MONEY, owed, currency)]
+
+
+def credit_minutes(parts: Sequence[Part]) -> int:
+    """The minutes of plan credit in a cover; credit in cents has none."""
+    return sum(part.get("minutes", 0) for part in parts if part["source"] == CREDIT)
+
+
+def credit_cents(parts: Sequence[Part]) -> int:
+    """What plan credit is good for in a cover: its share of the gross price."""
+    return sum(part["amount"]["amount_cents"] for part in parts if part["source"] == CREDIT)
+
+
+def money_cents(parts: Sequence[Part]) -> int:
+    return sum(part["amount"]["amount_cents"] for part in parts if part["source"] == MONEY)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.booking import cancellation
+from app.booking.cancellation import Terms
+from app.booking.fees import OPEN, fee, free_until, is_late
 from app.booking.models import Booking, BookingSeries, Resource, Unit
 from app.booking.prices import Price
 from app.events.envelope import instant
@@ -38,12 +42,43 @@ def price_shape(price: Price) -> dict[str, Any]:
     return {**money(price.gross_cents, price.currency), "net_cents": price.net_cents, "vat_cents": price.vat_cents}
 
 
+def vat_shape(price: Price) -> dict[str, Any] | None:
+    """How the VAT of a price was decided, as events tell it (app.events.meanings.VAT)."""
+    if price.vat is None:
+        return None
+    return {
+        "permille": price.vat.rate_permille,
+        "category": price.vat.category,
+        "ground": price.vat.ground,
+        "mention": price.vat.mention_code,
+        "includes_vat": price.includes_vat,
+    }
+
+
+def terms_shape(terms: Terms, *, start: datetime) -> dict[str, Any]:
+    """The steps of cancellation terms, and until when cancelling is free: null when it never is."""
+    until = cancellation.free_until(terms, start=start)
+    return {"cancellation": cancellation.terms_to_json(terms), "free_until": instant(until) if until else None}
+
+
+def cancelling_shape(booking: Any, *, now: datetime) -> dict[str, Any] | None:
+    """What it would cost its member to cancel now, and until when it is free; None when it is too late to cancel."""
+    if booking.status not in OPEN or now >= booking.ends_at:
+        return None
+    until = free_until(booking)
+    return {
+        "fee": money(fee(booking, now=now), booking.currency),
+        "free_until": instant(until) if until else None,
+        "credit_returns": not is_late(booking, now=now),
+    }
+
+
 def booking_etag(booking: Any) -> str:
     return etag(booking.uid, booking.revision)
 
 
-def describe(booking: Any, names: Names) -> dict[str, Any]:
-    """`booking` is a Booking, or the row of one just made."""
+def describe(booking: Any, names: Names, *, now: datetime) -> dict[str, Any]:
+    """`booking` is a Booking, or the row of one just made; `now` decides what cancelling it would cost."""
     described = {
         "id": str(booking.uid),
         "status": booking.status,
@@ -63,6 +98,7 @@ def describe(booking: Any, names: Names) -> dict[str, Any]:
         "cover": booking.cover,
         "cancellation": booking.terms.get("cancellation", []),
         "fee": money(booking.fee_cents, booking.currency),
+        "cancelling": cancelling_shape(booking, now=now),
         "least_fee": money(booking.terms.get("least_fee_cents", 0), booking.currency),
         "forfeited_minutes": booking.terms.get("forfeited_minutes", 0),
         "reason": booking.reason,
@@ -77,7 +113,9 @@ def describe(booking: Any, names: Names) -> dict[str, Any]:
     return described
 
 
-def describe_all(session: Session, bookings: Iterable[Booking], *, with_members: bool = False) -> list[dict[str, Any]]:
+def describe_all(
+    session: Session, bookings: Iterable[Booking], *, now: datetime, with_members: bool = False
+) -> list[dict[str, Any]]:
     """Many bookings in five statements, however many they are."""
     rows = list(bookings)
     spaces = _uids(session, Space, {row.space_id for row in rows})
@@ -96,13 +134,14 @@ def describe_all(session: Session, bookings: Iterable[Booking], *, with_members:
                 series_uid=series.get(row.series_id) if row.series_id else None,
                 member=_member(members[row.member_id]) if row.member_id in members else None,
             ),
+            now=now,
         )
         for row in rows
     ]
 
 
-def describe_one(session: Session, booking: Booking, *, with_member: bool = False) -> dict[str, Any]:
-    return describe_all(session, [booking], with_members=with_member)[0]
+def describe_one(session: Session, booking: Booking, *, now: datetime, with_member: bool = False) -> dict[str, Any]:
+    return describe_all(session, [booking], now=now, with_members=with_member)[0]
 
 
 def _member(found: tuple[UUID, str]) -> dict[str, str]:

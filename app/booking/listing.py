@@ -41,7 +41,7 @@ def show(
     for space_id, booking in others.items():
         subject = str(booking.uid) if len(bookings) == 1 else f"{len(bookings)} bookings"
         audit.note(session, person, did, space_id, subject, now)
-    return describe_all(session, bookings, with_members=bool(others))
+    return describe_all(session, bookings, now=now, with_members=bool(others))
 
 
 def _conditions(wanted: dict[str, Any], person: Person) -> list[Any]:

@@ -12,9 +12,11 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.booking import occupying, rules
-from app.booking.cover import credit_minutes
-from app.booking.describing import Names, describe
+from app.booking.catalogue.offers import known_offer
+from app.booking.describing import Names, describe, vat_shape
 from app.booking.planning import Plan, plan, taken
+from app.booking.promises import Promised
+from app.booking.quotes import promised
 from app.booking.wishes import Wish
 from app.events.catalogue import BookingMade
 from app.events.envelope import instant
@@ -43,26 +45,38 @@ class Made:
             extras=[offer.resource_uid for offer in offers[1:]],
             series_uid=self.series_uid,
         )
-        return describe(SimpleNamespace(**self.row, **_UNTOUCHED), names)
+        return describe(SimpleNamespace(**self.row, **_UNTOUCHED), names, now=self.row["now"])
 
 
 # What a booking just made has not got yet.
 _UNTOUCHED = {"fee_cents": 0, "reason": None, "checked_in_at": None, "revision": 0}
 
 
-def make_booking(session: Session, wish: Wish, *, person: Person, now: datetime) -> Made:
-    """Book `wish` for `person`.
+def make_booking(session: Session, wish: Wish, *, person: Person, now: datetime, quote_id: UUID | None = None) -> Made:
+    """Book `wish` for `person`, at the price and under the terms of the quote, where one is given.
 
     Raises NotFound, Invalid, Refused (a rule), or SlotTaken; the last two carry alternatives that would succeed.
     """
-    occupying.lock_person(session, person.member_id)
-    planned = plan(session, wish, person=person, now=now)
+    held_to = promised(session, quote_id, wish, person=person, now=now).get(wish.start)
+    planned = _planned_under_lock(session, wish, person=person, now=now, held_to=held_to)
     if needs_units_locked(planned):
         occupying.lock_units(session, units_within_reach(planned))
-        planned = plan(session, wish, person=person, now=now)
+        planned = plan(session, wish, person=person, now=now, promised=held_to)
     made = take(session, planned, person=person, now=now)
     insert_event(session, fact_of(made), aggregate_id=made.row["uid"], seq=1, at=now)
     return made
+
+
+def _planned_under_lock(
+    session: Session, wish: Wish, *, person: Person, now: datetime, held_to: Promised | None
+) -> Plan:
+    """The plan, with the person and every membership it draws on locked: also one that has only just begun."""
+    space_id = known_offer(session, wish.resource_id).space_id
+    while True:
+        locked = occupying.lock_person(session, person.member_id, space_id=space_id)
+        planned = plan(session, wish, person=person, now=now, promised=held_to)
+        if all(drawn.membership_id in locked for drawn in planned.drawn):
+            return planned
 
 
 def needs_units_locked(planned: Plan) -> bool:
@@ -158,18 +172,12 @@ def due_at(row: dict[str, Any]) -> datetime:
 
 
 def draw_credits(session: Session, planned: Plan, uid: UUID, *, member_id: int, draw_no: int, now: datetime) -> None:
-    """Draw what the plan's cover takes from the membership; `draw_no` counts the times a booking draws."""
-    situation, minutes = planned.situation, credit_minutes(planned.cover)
-    if not minutes or situation.membership_id is None:
-        return
+    """Draw what the plan's cover takes from memberships; `draw_no` counts the times a booking draws."""
     credits.draw(
         session,
-        membership_id=situation.membership_id,
+        planned.drawn,
         member_id=member_id,
-        space_id=situation.offer.space_id,
-        cycle=situation.cycle,
-        resource_kind=situation.offer.kind,
-        minutes=minutes,
+        space_id=planned.offer.space_id,
         booking_uid=uid,
         draw_no=draw_no,
         at=now,
@@ -192,4 +200,15 @@ def fact_of(made: Made) -> BookingMade:
         currency=row["currency"],
         cover=row["cover"],
         series_id=str(made.series_uid) if made.series_uid else None,
+        **billing_facts(made.plan),
     )
+
+
+def billing_facts(planned: Plan) -> dict[str, Any]:
+    """What an event tells for the books: who pays, for what kind of thing, and how VAT was decided."""
+    payer, price = planned.situation.payer, planned.price
+    return {
+        "payer_id": payer.uid if payer else None,
+        "resource_kind": planned.offer.kind,
+        "vat": vat_shape(price),
+    }

@@ -135,10 +135,47 @@ class PriceList(Base):
     day_minutes: Mapped[int] = mapped_column(Integer, server_default="480")
     cap_cents: Mapped[int | None]
     minimum_cents: Mapped[int] = mapped_column(server_default="0")
+    place_of_supply: Mapped[str] = mapped_column(server_default="IMMOVABLE")
     __table_args__ = (
         UniqueConstraint("resource_id", "audience", "valid_from"),
         one_of("audience", ("anyone", "members")),
+        one_of("place_of_supply", ("IMMOVABLE", "GENERAL_B2B")),
     )
+
+
+@seen(by_everyone)
+class CancellationStep(Base):
+    """A step of the cancellation terms of one class of people; BookingRule.cancellation holds for everybody else.
+
+    Cancelling at least `hours_before` hours before the start keeps `percent` of the price.
+    """
+
+    __tablename__ = "cancellation_step"
+    resource_id: Mapped[int] = mapped_column(ForeignKey("resource.id"), primary_key=True)
+    audience: Mapped[str] = mapped_column(primary_key=True)
+    hours_before: Mapped[int] = mapped_column(Integer, primary_key=True)
+    percent: Mapped[int] = mapped_column(Integer)
+    __table_args__ = (
+        one_of("audience", ("network", "members", "staff")),
+        CheckConstraint("hours_before >= 0 AND percent BETWEEN 0 AND 100", name="step"),
+    )
+
+
+@seen(by_owner_or_staff)
+class Quote(Base):
+    """What a person was promised until `expires_at`: for this wish, these prices, terms and cover of each date.
+
+    `member_id` is whose booking it would be.
+    """
+
+    __tablename__ = "quote"
+    id: Mapped[Key]
+    uid: Mapped[PublicId]
+    member_id: Mapped[int] = mapped_column(ForeignKey("member.id"), index=True)
+    space_id: Mapped[int] = mapped_column(ForeignKey("space.id"))
+    wish: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    dates: Mapped[list[Any]] = mapped_column(JSONB)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 @seen(by_owner)

@@ -12,7 +12,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.booking import freed, occupying, rules
-from app.booking.cancelling import fee, is_late
 from app.booking.catalogue.offers import Offer, offer_of
 from app.booking.changing import (
     find_booking,
@@ -26,7 +25,8 @@ from app.booking.changing import (
     tell,
 )
 from app.booking.deciding import NEXT, next_at
-from app.booking.making import draw_credits, no_show_after
+from app.booking.fees import fee, is_late
+from app.booking.making import billing_facts, draw_credits, no_show_after
 from app.booking.models import Booking, Resource
 from app.booking.planning import Plan, check_people, plan, taken
 from app.booking.wishes import SOURCES, Wish
@@ -220,4 +220,5 @@ def _payload(booking: Booking, planned: Plan) -> dict[str, Any]:
         "currency": booking.currency,
         "cover": booking.cover,
         "status": booking.status,
+        **billing_facts(planned),
     }

@@ -3,7 +3,7 @@
 Why nobody deadlocks here. A claim of one unit inserts one row with ON CONFLICT DO NOTHING: while it waits for a rival
 it holds no unit, so nobody waits for it. Whatever touches more than one row (a combination, extras, a series, a move,
 a closure) first locks all the units it may touch, ascending, and so stands in line with its like. Lock order of the
-whole product: person → units → everything else.
+whole product: person → memberships → units → everything else.
 """
 
 from __future__ import annotations
@@ -17,7 +17,19 @@ from sqlalchemy.orm import Session
 
 from app.db import Rows, Statement, raw
 
-_LOCK_PERSON = Statement("SELECT 1 FROM member WHERE id = :member FOR NO KEY UPDATE")
+# The arms of a UNION ALL run in their order: the person first, then the memberships they may draw on, ascending.
+_LOCK_PERSON = Statement(
+    """
+    SELECT id FROM (SELECT 0 AS id FROM member WHERE id = :member FOR NO KEY UPDATE) AS person
+    UNION ALL
+    SELECT id FROM (
+        SELECT m.id FROM membership m WHERE m.id = ANY(ARRAY(
+            SELECT o.id FROM membership o WHERE o.member_id = :member AND o.space_id = :space AND o.team_id IS NULL
+            UNION ALL
+            SELECT o.id FROM team_seat e JOIN membership o ON o.team_id = e.team_id AND o.space_id = :space
+            WHERE e.member_id = :member)) ORDER BY m.id FOR NO KEY UPDATE) AS memberships
+    """
+)
 _LOCK_PEOPLE = raw("SELECT id FROM member WHERE id = ANY(:members) ORDER BY id FOR NO KEY UPDATE")
 _LOCK_UNITS = raw("SELECT id FROM unit WHERE id = ANY(:units) ORDER BY id FOR NO KEY UPDATE")
 
@@ -69,9 +81,14 @@ _CUT_AIRING = raw(
 )
 
 
-def lock_person(session: Session, member_id: int) -> None:
-    """One person's bookings are made one after the other: quotas and credits are counted under this lock."""
-    _LOCK_PERSON.run(session, {"member": member_id})
+def lock_person(session: Session, member_id: int, *, space_id: int | None = None) -> frozenset[int]:
+    """One person's bookings are made one after the other, and so are those of all who share a membership at the space:
+    quotas and credits are counted under this lock. Without a space no credit may be drawn.
+
+    The ids of the memberships locked: one that begins while the lock is waited for is not among them.
+    """
+    rows = _LOCK_PERSON.run(session, {"member": member_id, "space": space_id}).fetchall()
+    return frozenset(row.id for row in rows if row.id)
 
 
 def lock_people(session: Session, member_ids: Iterable[int]) -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from app.booking.models import Booking, CalendarFragment, Feed, Resource, WaitlistEntry
+from app.booking.models import Booking, CalendarFragment, Feed, Quote, Resource, WaitlistEntry
 from app.booking.waiting import leave_waitlist
 from app.events.envelope import instant
 from app.network import privacy
@@ -41,6 +41,8 @@ def forget(session: Session, member_id: int, *, now: datetime) -> None:
         update(Feed).where(Feed.member_id == member_id, Feed.revoked_at.is_(None)).values(revoked_at=now),
     ):
         session.execute(statement.execution_options(synchronize_session=False))
+    gone = delete(Quote).where(Quote.member_id == member_id)
+    session.execute(gone.execution_options(synchronize_session=False))
 
 
 @privacy.exporter("bookings")

@@ -5,7 +5,7 @@ Quoting stops here; making and moving go on to take the units. So a quote can pr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,13 +15,15 @@ from sqlalchemy.orm import Session
 
 from app.booking import rules
 from app.booking.alternatives import Candidate, Closing, alternatives
-from app.booking.cancellation import terms_to_json
+from app.booking.cancellation import Terms, terms_to_json
 from app.booking.catalogue.offers import Offer, offer_of, quote_price
-from app.booking.cover import cover_of
+from app.booking.cover import Cover, cover_of, with_money
 from app.booking.prices import Price
+from app.booking.promises import Promised
 from app.booking.situation import NOBODY, Situation, look
-from app.booking.wishes import MONEY, Wish
+from app.booking.wishes import Wish
 from app.errors import Invalid, NotFound, Refused, SlotTaken
+from app.network.credits import Drawn
 from app.network.people import Person
 
 PEOPLE_COUNT_IN = ("room", "office")
@@ -33,6 +35,8 @@ class Line:
 
     situation: Situation
     price: Price
+    full_price: Price | None = None
+    """Before the plan's discount, where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class Plan:
     lines: tuple[Line, ...]
     price: Price
     cover: list[dict[str, Any]]
+    drawn: tuple[Drawn, ...] = ()
+    promised: Promised | None = None
 
     @property
     def situation(self) -> Situation:
@@ -63,11 +69,15 @@ class Plan:
         """What freezes in the booking beside its price."""
         own = self.offer.rules
         return {
-            "cancellation": terms_to_json(self.offer.cancellation),
+            "cancellation": terms_to_json(self.cancellation),
             "no_show_after_minutes": own.no_show_after_minutes,
             "buffers": [own.buffer_before_minutes, own.buffer_after_minutes],
             "sources": list(self.wish.cover),
         }
+
+    @property
+    def cancellation(self) -> Terms:
+        return self.promised.cancellation if self.promised else self.situation.cancellation
 
     def units(self, main: Sequence[int]) -> list[int]:
         """`main` (units of the resource) and the best unit of each extra."""
@@ -76,19 +86,20 @@ class Plan:
 
 def plan(
     session: Session, wish: Wish, *, person: Person, now: datetime, start: datetime | None = None,
-    end: datetime | None = None, but: int = NOBODY, seek_alternatives: bool = True,
+    end: datetime | None = None, but: int = NOBODY, seek_alternatives: bool = True, promised: Promised | None = None,
 ) -> Plan:  # fmt: skip
     """The plan for `wish`, or for another `[start, end)` of it (a date of a recurrence).
 
     Raises NotFound, Invalid, Refused with rule, limit and alternatives, or SlotTaken with alternatives; the list is
     empty unless `seek_alternatives`. `but` is a booking that does not count against the person: the one being moved.
+    What a quote `promised` of this date holds: prices, terms and cover.
     """
     wish = replace(wish, start=start or wish.start, end=end or wish.end)
     if wish.end <= wish.start:
         raise Invalid.field("end", "must be after start")
     main = look(session, resource_uid=wish.resource_id, person=person, start=wish.start, end=wish.end, but=but)
     try:
-        return _plan(session, main, wish, person=person, now=now, but=but)
+        return _plan(session, main, wish, person=person, now=now, but=but, promised=promised)
     except (Refused, SlotTaken) as refusal:
         sought = instead(session, main, wish, person=person, now=now, but=but) if seek_alternatives else []
         refusal.facts["alternatives"] = sought
@@ -104,15 +115,17 @@ def plan_or_none(session: Session, wish: Wish, *, person: Person, now: datetime,
         return None
 
 
-def _plan(session: Session, main: Situation, wish: Wish, *, person: Person, now: datetime, but: int) -> Plan:
-    start, end = wish.start, wish.end
+def _plan(
+    session: Session, main: Situation, wish: Wish, *, person: Person, now: datetime, but: int,
+    promised: Promised | None = None,
+) -> Plan:  # fmt: skip
     _keep_rules(main, wish, now=now)
     check_people(main.offer.kind, main.offer.capacity, wish.attendees)
     extras = [_extra(session, main, uid, wish, person=person, now=now, but=but) for uid in wish.extras]
-    lines = tuple(Line(each, _price(each, start, end)) for each in (main, *extras))
-    cover = _cover(lines, wish, start, end)
+    lines = tuple(_lines((main, *extras), wish, promised))
+    cover = (promised and promised.cover_from(main.balances)) or _cover(lines, wish)
     _check_room(lines)
-    return Plan(wish, start, end, lines, _total(lines), cover)
+    return Plan(wish, wish.start, wish.end, lines, _total(lines), cover.parts, cover.drawn, promised)
 
 
 def _keep_rules(situation: Situation, wish: Wish, *, now: datetime) -> None:
@@ -143,22 +156,38 @@ def _extra(
     return extra
 
 
-def _price(situation: Situation, start: datetime, end: datetime) -> Price:
-    return quote_price(situation.offer, start=start, end=end, audience=situation.audience)
+def _lines(situations: Sequence[Situation], wish: Wish, promised: Promised | None) -> Iterator[Line]:
+    if promised is not None:
+        yield from (Line(each, price) for each, price in zip(situations, promised.prices, strict=True))
+        return
+    main: Price | None = None
+    for situation in situations:
+        line = _line(situation, wish, as_part_of=main)
+        main = main or line.price
+        yield line
 
 
-def _cover(lines: tuple[Line, ...], wish: Wish, start: datetime, end: datetime) -> list[dict[str, Any]]:
+def _line(situation: Situation, wish: Wish, *, as_part_of: Price | None) -> Line:
+    """At the list's price, less what the person's plan takes off it."""
+    full = quote_price(
+        situation.offer, start=wish.start, end=wish.end, audience=situation.audience, customer=situation.customer,
+        as_part_of=as_part_of,
+    )  # fmt: skip
+    if situation.discount is None or not full.gross_cents:
+        return Line(situation, full)
+    less = quote_price(
+        situation.offer, start=wish.start, end=wish.end, audience=situation.audience, customer=situation.customer,
+        as_part_of=as_part_of, percent_off=situation.discount.percent,
+    )  # fmt: skip
+    return Line(situation, less, full)
+
+
+def _cover(lines: tuple[Line, ...], wish: Wish) -> Cover:
     """Credits are for the resource; extras are paid in money."""
     main, *extras = lines
-    cover = cover_of(main.situation, main.price, start=start, end=end, sources=wish.cover)
+    cover = cover_of(main.situation, main.price, start=wish.start, end=wish.end, sources=wish.cover)
     owed = sum(line.price.gross_cents for line in extras)
-    if not owed:
-        return cover
-    paid = next((part for part in cover if part["source"] == MONEY), None)
-    if paid is None:
-        return [*cover, {"source": MONEY, "amount": {"amount_cents": owed, "currency": main.price.currency}}]
-    paid["amount"]["amount_cents"] += owed
-    return cover
+    return replace(cover, parts=with_money(cover.parts, owed, main.price.currency))
 
 
 def _check_room(lines: Iterable[Line]) -> None:
@@ -168,13 +197,14 @@ def _check_room(lines: Iterable[Line]) -> None:
 
 
 def _total(lines: tuple[Line, ...]) -> Price:
+    """The sum, with the currency and the VAT of the first line that costs anything."""
     prices = [line.price for line in lines]
-    return Price(
-        sum(price.gross_cents for price in prices),
-        sum(price.net_cents for price in prices),
-        sum(price.vat_cents for price in prices),
-        prices[0].currency,
-        prices[0].rate_permille,
+    leading = next((price for price in prices if price.vat), prices[0])
+    return replace(
+        leading,
+        gross_cents=sum(price.gross_cents for price in prices),
+        net_cents=sum(price.net_cents for price in prices),
+        vat_cents=sum(price.vat_cents for price in prices),
     )
 
 

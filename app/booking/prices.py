@@ -7,7 +7,7 @@ dearer by being shorter. Sums are kept in sixtieths of a cent (cents per hour ×
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ from app.booking.localtime import ONE_DAY, day_start, local_day
 from app.errors import Invalid
 from app.money import round_half_up
 from app.vat.decide import Decision, price_with_vat
+from app.vat.places import PLACES_OF_SUPPLY
 
 Tier = tuple[int | None, int]
 """(up to this many minutes of the day, or None for all the rest; cents per hour)."""
@@ -30,7 +31,8 @@ class Tariff:
 
     `hour_tiers` stack: the first prices the first minutes of a local day, the next those that follow. A half-day is
     up to `half_day_minutes`. The day price covers the local day however long; `day_minutes` is what the list calls a
-    day. `cap_cents` and `minimum_cents` hold for the whole booking. Free is one tier of 0 cents.
+    day. `cap_cents` and `minimum_cents` hold for the whole booking. Free is one tier of 0 cents. `place_of_supply` says
+    where VAT is due: where the space is (IMMOVABLE), or where the business customer is (GENERAL_B2B).
     """
 
     currency: str = "EUR"
@@ -45,10 +47,13 @@ class Tariff:
     valid_from: date
     valid_until: date | None = None
     audience: str = "anyone"
+    place_of_supply: str = "IMMOVABLE"
 
     def __post_init__(self) -> None:
         if self.audience not in AUDIENCES:
             raise Invalid.field("audience", f"must be one of {', '.join(AUDIENCES)}")
+        if self.place_of_supply not in PLACES_OF_SUPPLY:
+            raise Invalid.field("place_of_supply", f"must be one of {', '.join(PLACES_OF_SUPPLY)}")
         if not self.hour_tiers and self.half_day_cents is None and self.day_cents is None:
             raise Invalid.field("hour_tiers", "give an hourly, half-day or day price; free is 0 an hour")
         _check_tiers(self.hour_tiers)
@@ -57,13 +62,19 @@ class Tariff:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """A price in cents, gross = net + VAT at `rate_permille`; one that does not add up cannot exist (ValueError)."""
+    """A price in cents, gross = net + VAT at `rate_permille`; one that does not add up cannot exist (ValueError).
+
+    `vat` is how that rate was decided and `includes_vat` whether the list's price contains it; null where nothing is
+    charged for at all. Prices of the same amounts are equal.
+    """
 
     gross_cents: int
     net_cents: int
     vat_cents: int
     currency: str
     rate_permille: int
+    vat: Decision | None = field(default=None, compare=False)
+    includes_vat: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.net_cents + self.vat_cents != self.gross_cents:
@@ -82,8 +93,20 @@ def tariff_cents(tariff: Tariff, minutes_per_local_day: Sequence[int]) -> int:
 def price_of(tariff: Tariff, *, start: datetime, end: datetime, zone: ZoneInfo, decision: Decision) -> Price:
     """The price of `[start, end)` at a space in `zone`, with its VAT by `decision`."""
     cents = tariff_cents(tariff, minutes_by_local_day(start, end, zone))
+    return priced(cents, tariff, decision)
+
+
+def priced(cents: int, tariff: Tariff, decision: Decision) -> Price:
+    """`cents` of a list with their VAT by `decision`."""
     gross, net, vat = price_with_vat(cents, tariff.includes_vat, decision)
-    return Price(gross, net, vat, tariff.currency, decision.rate_permille)
+    return Price(gross, net, vat, tariff.currency, decision.rate_permille, decision, tariff.includes_vat)
+
+
+def discounted(cents: int, percent: int) -> int:
+    """What is left of `cents` with so many percent off, half-up to the cent. Raises ValueError beyond 0 to 100."""
+    if not 0 <= percent <= 100:
+        raise ValueError(f"{percent} percent off is no discount")
+    return round_half_up(cents * (100 - percent), 100)
 
 
 def select_tariff(tariffs: Iterable[Tariff], *, day: date, audience: str) -> Tariff | None:

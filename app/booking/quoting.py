@@ -2,31 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.booking.describing import price_shape
-from app.booking.planning import Plan, plan
+from app.booking import quotes
+from app.booking.describing import price_shape, terms_shape
+from app.booking.planning import Line, Plan, plan
+from app.booking.prices import Price
 from app.booking.repeating import Previewed, preview_series
 from app.booking.wishes import Wish
 from app.errors import Problem, Refused, SlotTaken
 from app.events.envelope import instant
 from app.network.people import Person
 
+NOTHING_PROMISED = {"id": None, "expires_at": None}
 
-def quote(session: Session, wish: Wish, *, person: Person, now: datetime) -> dict[str, Any]:
-    """`{lines, total, cover, refusal}`, or for a recurrence `{dates: [{day, ...}]}` beside the sums. Writes nothing.
 
-    `refusal` is None, or what booking it now would answer: code, rule, limit, alternatives. Raises NotFound, Invalid.
+def quote(
+    session: Session, wish: Wish, *, person: Person, now: datetime, promise: bool = False
+) -> dict[str, Any]:  # fmt: skip
+    """`{lines, total, cover, refusal}` and the cancellation terms, or for a recurrence `{dates: [{day, ...}]}` beside
+    the sums.
+
+    Told to `promise`, it keeps what it says for five minutes under an `id`; otherwise it writes nothing. `refusal` is
+    None, or what booking it now would answer: code, rule, limit, alternatives. Raises NotFound, Invalid.
     """
     if wish.recurrence is not None:
-        return _series(preview_series(session, wish, person=person, now=now))
-    try:
-        return _quoted(plan(session, wish, person=person, now=now))
-    except (Refused, SlotTaken) as problem:
-        return {"lines": [], "total": None, "cover": [], "refusal": refusal(problem)}
+        previewed = preview_series(session, wish, person=person, now=now)
+        plans = [each.planned for each in previewed if each.planned is not None]
+        quoted = _series(previewed, plans)
+    else:
+        try:
+            plans = [plan(session, wish, person=person, now=now)]
+        except (Refused, SlotTaken) as problem:
+            return {**_REFUSED, "refusal": refusal(problem)}
+        quoted = _quoted(plans[0])
+    if not promise or not plans:
+        return quoted
+    kept = quotes.keep(session, wish, plans, person=person, now=now)
+    return {**quoted, "id": str(kept.uid), "expires_at": instant(kept.expires_at)}
+
+
+_REFUSED: dict[str, Any] = {
+    "lines": [], "total": None, "cover": [], "cancellation": [], "free_until": None, **NOTHING_PROMISED,
+}  # fmt: skip
 
 
 def refusal(problem: Problem) -> dict[str, Any]:
@@ -34,26 +56,56 @@ def refusal(problem: Problem) -> dict[str, Any]:
 
 
 def _quoted(planned: Plan) -> dict[str, Any]:
-    return {"lines": _lines(planned), "total": price_shape(planned.price), "cover": planned.cover, "refusal": None}
-
-
-def _lines(planned: Plan) -> list[dict[str, Any]]:
-    return [
-        {
-            "resource_id": str(line.situation.offer.resource_uid),
-            "name": line.situation.offer.name,
-            "start": instant(planned.start),
-            "end": instant(planned.end),
-            "price": price_shape(line.price),
-        }
-        for line in planned.lines
-    ]
-
-
-def _series(previewed: list[Previewed]) -> dict[str, Any]:
-    plans = [each.planned for each in previewed if each.planned is not None]
-    problems = [each.problem for each in previewed if each.problem is not None]
     return {
+        "lines": list(_lines(planned)),
+        "total": price_shape(planned.price),
+        "cover": planned.cover,
+        **_terms(planned),
+        "refusal": None,
+        **NOTHING_PROMISED,
+    }
+
+
+def _terms(planned: Plan) -> dict[str, Any]:
+    """Until when it is free: of a recurrence, its first date."""
+    return terms_shape(planned.cancellation, start=planned.start)
+
+
+def _lines(planned: Plan) -> Iterator[dict[str, Any]]:
+    """Each resource at its price, and what a plan takes off it as a line of its own; they sum to the total."""
+    for line in planned.lines:
+        yield _line(planned, line, line.situation.offer.name, line.full_price or line.price)
+        if line.full_price and line.situation.discount:
+            plan_name, percent = line.situation.discount
+            yield {**_line(planned, line, plan_name, _difference(line.price, line.full_price)), "percent_off": percent}
+
+
+def _line(planned: Plan, line: Line, name: str, price: Price) -> dict[str, Any]:
+    return {
+        "resource_id": str(line.situation.offer.resource_uid),
+        "name": name,
+        "start": instant(planned.start),
+        "end": instant(planned.end),
+        "price": price_shape(price),
+    }
+
+
+def _difference(less: Price, full: Price) -> Price:
+    return Price(
+        less.gross_cents - full.gross_cents,
+        less.net_cents - full.net_cents,
+        less.vat_cents - full.vat_cents,
+        full.currency,
+        full.rate_permille,
+    )
+
+
+def _series(previewed: list[Previewed], plans: Sequence[Plan]) -> dict[str, Any]:
+    problems = [each.problem for each in previewed if each.problem is not None]
+    terms = _terms(plans[0]) if plans else {}
+    return {
+        **_REFUSED,
+        **terms,
         "lines": [line for planned in plans for line in _lines(planned)],
         "total": _sum(plans),
         "cover": [],
@@ -74,7 +126,7 @@ def _date(each: Previewed) -> dict[str, Any]:
     }
 
 
-def _sum(plans: list[Plan]) -> dict[str, Any] | None:
+def _sum(plans: Sequence[Plan]) -> dict[str, Any] | None:
     if not plans:
         return None
     prices = [planned.price for planned in plans]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import count as counting
 from itertools import islice, takewhile
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.booking.localtime import clock_instants, exists
@@ -132,3 +133,15 @@ def _occurrence(day: date, local_start: datetime, local_end: datetime, zone: Zon
     return Occurrence(
         day, clock_instants(starts, zone)[local_start.fold], clock_instants(ends, zone)[local_end.fold], problem
     )
+
+
+def shape(recurrence: Recurrence) -> dict[str, Any]:
+    """The recurrence as it is kept."""
+    return {
+        "freq": recurrence.freq,
+        "interval": recurrence.interval,
+        "weekdays": list(recurrence.weekdays),
+        "count": recurrence.count,
+        "until": recurrence.until.isoformat() if recurrence.until else None,
+        "except_days": sorted(day.isoformat() for day in recurrence.except_days),
+    }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -18,7 +18,9 @@ from app.booking.catalogue.offers import offer_of
 from app.booking.making import Made, fact_of, take
 from app.booking.models import BookingSeries
 from app.booking.planning import Plan, plan
-from app.booking.recurrence import Occurrence, Recurrence, expand
+from app.booking.promises import Promised
+from app.booking.quotes import promised
+from app.booking.recurrence import Occurrence, expand, shape
 from app.booking.wishes import Wish
 from app.errors import Invalid, Problem, Refused, SlotTaken
 from app.events.envelope import instant
@@ -65,24 +67,31 @@ def preview_series(session: Session, wish: Wish, *, person: Person, now: datetim
     return previewed
 
 
-def make_series(session: Session, wish: Wish, *, person: Person, now: datetime) -> list[Made]:
-    """Book every date of the recurrence, or none.
+def make_series(
+    session: Session, wish: Wish, *, person: Person, now: datetime, quote_id: UUID | None = None
+) -> list[Made]:
+    """Book every date of the recurrence, or none; at the prices of the quote, where one is given.
 
     Raises NotFound, Invalid, SeriesTaken when places are taken, SeriesRefused when a rule stands against a date; both
     name all the dates that will not do, the first three with alternatives.
     """
-    occupying.lock_person(session, person.member_id)
     dates = _dates(session, wish)
+    promises = promised(session, quote_id, wish, person=person, now=now)
     offers = [offer_of(session, uid) for uid in (wish.resource_id, *wish.extras)]
+    occupying.lock_person(session, person.member_id, space_id=offers[0].space_id)
     occupying.lock_units(session, {unit_id for offer in offers for unit_id in offer.unit_ids})
-    series = BookingSeries(member_id=person.member_id, recurrence=_shape(wish.recurrence), created_at=now)
+    repeats = shape(wish.recurrence) if wish.recurrence else {}
+    series = BookingSeries(member_id=person.member_id, recurrence=repeats, created_at=now)
     session.add(series)
     session.flush()
     made: list[Made] = []
     failed: list[tuple[Occurrence, Problem]] = []
     for occurrence in dates:
         try:
-            planned = _plan(session, wish, occurrence, person=person, now=now, failed=len(failed))
+            planned = _plan(
+                session, wish, occurrence, person=person, now=now, failed=len(failed),
+                held_to=promises.get(occurrence.start),
+            )  # fmt: skip
             made.append(take(session, planned, person=person, now=now, series_id=series.id, series_uid=series.uid))
         except (Refused, SlotTaken) as problem:
             failed.append((occurrence, problem))
@@ -92,13 +101,16 @@ def make_series(session: Session, wish: Wish, *, person: Person, now: datetime) 
     return made
 
 
-def _plan(session: Session, wish: Wish, occurrence: Occurrence, *, person: Person, now: datetime, failed: int) -> Plan:
+def _plan(
+    session: Session, wish: Wish, occurrence: Occurrence, *, person: Person, now: datetime, failed: int,
+    held_to: Promised | None = None,
+) -> Plan:  # fmt: skip
     """The plan for one date, after so many dates that `failed`."""
     if occurrence.problem is not None:
         raise Refused(rule=occurrence.problem, limit=occurrence.day.isoformat())
     return plan(
         session, wish, person=person, now=now, start=occurrence.start, end=occurrence.end,
-        seek_alternatives=failed < MOST_WITH_ALTERNATIVES,
+        seek_alternatives=failed < MOST_WITH_ALTERNATIVES, promised=held_to,
     )  # fmt: skip
 
 
@@ -126,17 +138,3 @@ def _failure(failed: Sequence[tuple[Occurrence, Problem]]) -> Problem:
             rule=refused.rule, limit=refused.limit, alternatives=refused.facts["alternatives"], dates=dates
         )
     return SeriesTaken(alternatives=failed[0][1].facts["alternatives"], dates=dates)
-
-
-def _shape(recurrence: Recurrence | None) -> dict[str, Any]:
-    """The recurrence as it is kept."""
-    if recurrence is None:
-        return {}
-    return {
-        "freq": recurrence.freq,
-        "interval": recurrence.interval,
-        "weekdays": list(recurrence.weekdays),
-        "count": recurrence.count,
-        "until": recurrence.until.isoformat() if recurrence.until else None,
-        "except_days": sorted(day.isoformat() for day in recurrence.except_days),
-    }

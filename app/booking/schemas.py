@@ -101,6 +101,14 @@ class BookingRequest(Strict):
                 raise ValidationError("name each once", name)
 
 
+class QuotedBookingRequest(BookingRequest):
+    quote_id = fields.UUID(
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "The quote whose price and terms to book at, before it expires; see POST /quotes."},
+    )
+
+
 class BookingChange(Strict):
     """What to change; a new start alone keeps the length."""
 
@@ -136,6 +144,14 @@ class CancellationStep(Schema):
     percent = fields.Integer(required=True)
 
 
+class CancellingShape(Schema):
+    """What cancelling would cost its member now, whether plan credit would come back, and until when it is free."""
+
+    fee = fields.Nested(MoneyShape, required=True)
+    free_until = fields.AwareDateTime(required=True, allow_none=True)
+    credit_returns = fields.Boolean(required=True)
+
+
 class OccurrenceShape(Schema):
     id = fields.UUID(required=True)
     start = fields.AwareDateTime(required=True)
@@ -158,6 +174,9 @@ class BookingShape(Schema):
     cover = fields.List(fields.Nested(CoverPart), required=True)
     cancellation = fields.List(fields.Nested(CancellationStep), required=True)
     fee = fields.Nested(MoneyShape, required=True)
+    cancelling = fields.Nested(
+        CancellingShape, required=True, allow_none=True, metadata={"description": "Null when it is too late to cancel."}
+    )
     least_fee = fields.Nested(
         MoneyShape,
         required=True,
@@ -206,11 +225,14 @@ class RefusalShape(Schema):
 
 
 class QuoteLine(Schema):
+    """A resource at its price; with `percent_off`, what the plan of that name takes off the line before."""
+
     resource_id = fields.UUID(required=True)
     name = fields.String(required=True)
     start = fields.AwareDateTime(required=True)
     end = fields.AwareDateTime(required=True)
     price = fields.Nested(PriceShape, required=True)
+    percent_off = fields.Integer()
 
 
 class QuotedDate(Schema):
@@ -225,6 +247,15 @@ class QuotedDate(Schema):
 
 
 class QuoteShape(Schema):
+    """With an `id`, price, terms and cover hold until `expires_at` for who books with it as `quote_id`. There is none
+    when nothing can be booked, or for a token that may only read."""
+
+    id = fields.UUID(required=True, allow_none=True)
+    expires_at = fields.AwareDateTime(required=True, allow_none=True)
+    cancellation = fields.List(fields.Nested(CancellationStep), required=True)
+    free_until = fields.AwareDateTime(
+        required=True, allow_none=True, metadata={"description": "Cancelling costs nothing until then."}
+    )
     lines = fields.List(fields.Nested(QuoteLine), required=True)
     total = fields.Nested(PriceShape, required=True, allow_none=True)
     cover = fields.List(fields.Nested(CoverPart), required=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,20 +16,50 @@ from sqlalchemy.orm import Session
 
 from app.booking import assignment, rules
 from app.booking.assignment import Candidate
-from app.booking.catalogue.offers import Offer, cached_offer, load_offer, refresh
+from app.booking.cancellation import Terms
+from app.booking.catalogue.offers import Offer, known_offer, refresh
 from app.booking.localtime import day_bounds, local_day, month_bounds, week_bounds
 from app.booking.rules import Rules, Standing
 from app.db import Statement
+from app.network.memberships.holding import Customer, Discount, Held, discount_of
+from app.network.memberships.pools import Balance
 from app.network.people import Person
 from app.network.roles import FRONT_DESK
 
 NOBODY = -1
 
+_PARTY = "json_build_array(y.uid, y.country, y.is_business, y.vat_status)"
+_HELD = f"""
+    SELECT json_agg(json_build_array(m.id, p.name, m.starts_on, m.ends_on, v.cycle, v.cycle_months, v.anchor,
+        v.currency, v.credits, v.included, v.discounts, CASE WHEN y.id IS NOT NULL THEN {_PARTY} END,
+        (SELECT json_agg(json_build_array(c.cycle, c.pool, c.resource_kind, c.minutes, c.cents)) FROM (
+            SELECT c.cycle, c.pool, c.resource_kind, sum(c.minutes) AS minutes, sum(c.cents) AS cents
+            FROM credit_entry c
+            WHERE c.membership_id = m.id AND c.cycle <= :day AND c.cycle > :day -
+                CASE v.cycle WHEN 'week' THEN 7 WHEN 'term' THEN 31 * v.cycle_months ELSE 31 END
+            GROUP BY c.cycle, c.pool, c.resource_kind, c.cents <> 0) AS c)
+        ) ORDER BY m.team_id IS NOT NULL, m.id) AS held
+    FROM membership m
+    JOIN plan_version v ON v.id = coalesce((
+        SELECT t.plan_version_id FROM membership_term t WHERE t.membership_id = m.id AND t.from_day <= :day
+        ORDER BY t.from_day DESC, t.id DESC LIMIT 1), m.plan_version_id)
+    JOIN plan p ON p.id = v.plan_id
+    LEFT JOIN team g ON g.id = m.team_id
+    LEFT JOIN party y ON y.id = coalesce(m.party_id, g.party_id)
+    WHERE m.id = ANY(ARRAY(
+        SELECT o.id FROM membership o WHERE o.member_id = :member AND o.space_id = :space AND o.team_id IS NULL
+        UNION ALL
+        SELECT o.id FROM team_seat e JOIN membership o ON o.team_id = e.team_id AND o.space_id = :space
+        WHERE e.member_id = :member AND e.from_day <= :day AND (e.until_day IS NULL OR e.until_day >= :day)))
+      AND m.starts_on <= :day AND (m.ends_on IS NULL OR m.ends_on >= :day)
+      AND NOT EXISTS (SELECT 1 FROM membership_pause z WHERE z.membership_id = m.id AND z.from_day <= :day
+                      AND (z.until_day IS NULL OR z.until_day >= :day))
+"""
+
 _LOOK = Statement(
-    """
-    SELECT s.revision, ms.id AS membership_id, ms.included, usage.day, usage.week, usage.month,
-        (SELECT coalesce(sum(c.minutes), 0) FROM credit_entry c
-          WHERE c.membership_id = ms.id AND c.cycle = :cycle AND c.resource_kind = :kind) AS drawn,
+    f"""
+    SELECT s.revision, ms.held, usage.day, usage.week, usage.month,
+        (SELECT {_PARTY} FROM party y WHERE y.member_id = :member) AS party,
         (SELECT b.unit_ids[1] FROM booking b WHERE b.member_id = :member AND b.resource_id = :resource
           ORDER BY b.starts_at DESC LIMIT 1) AS last_unit,
         (SELECT json_agg(json_build_array(near.unit_id, near.taken, near.before, near.after)) FROM (
@@ -42,11 +72,7 @@ _LOOK = Statement(
               AND o.booking_id IS DISTINCT FROM :but
             GROUP BY o.unit_id) AS near) AS near
     FROM space s
-    LEFT JOIN LATERAL (
-        SELECT m.id, v.included FROM membership m JOIN plan_version v ON v.id = m.plan_version_id
-        WHERE m.member_id = :member AND m.space_id = s.id AND m.starts_on <= :day
-          AND (m.ends_on IS NULL OR m.ends_on >= :day)
-        ORDER BY m.id LIMIT 1) AS ms ON true
+    CROSS JOIN LATERAL ({_HELD}) AS ms
     CROSS JOIN LATERAL (
         SELECT sum(minutes) FILTER (WHERE starts_at >= :day_from AND starts_at < :day_to) AS day,
                sum(minutes) FILTER (WHERE starts_at >= :week_from AND starts_at < :week_to) AS week,
@@ -63,15 +89,22 @@ _LOOK = Statement(
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """The facts at one instant. `free_units` come in the order of preference; `credit_minutes` are still to be drawn
-    in the cycle (calendar month) that the booking falls in."""
+    """The facts at one instant. `free_units` come in the order of preference.
+
+    `cancellation` are the terms for this person: as staff of the space (not when they book for somebody), on a plan of
+    it, in its network, or anybody. `balances` are the credit for this kind of resource in the cycle that the booking
+    falls in. `payer` is the party that pays instead of the member, if one does; `customer` the party that VAT may
+    depend on: the payer, or the member where they are known as one.
+    """
 
     offer: Offer
     standing: Standing
-    membership_id: int | None
-    cycle: date
-    credit_minutes: int
     free_units: tuple[int, ...]
+    cancellation: Terms
+    balances: tuple[Balance, ...] = ()
+    discount: Discount | None = None
+    payer: Customer | None = None
+    customer: Customer | None = None
 
     @property
     def audience(self) -> str:
@@ -88,29 +121,44 @@ def look(
     Raises NotFound for an unknown or archived resource. The offer comes from memory when the space's revision, read in
     the same statement, says that it is still right.
     """
-    offer = cached_offer(resource_uid) or load_offer(session, resource_uid)
+    offer = known_offer(session, resource_uid)
     row = _LOOK.run(session, _parameters(offer, person, start, end, but, buffers_of)).one()
     if row.revision != offer.space_revision:
         offer = refresh(session, resource_uid, row.revision)
         row = _LOOK.run(session, _parameters(offer, person, start, end, but, buffers_of)).one()
     occupied = rules.buffered(buffers_of or offer.rules, start, end)
+    held = [Held.of(each) for each in row.held or ()]
     standing = Standing(
         in_network=person.network_id == offer.network_id,
-        is_member=row.membership_id is not None,
+        is_member=bool(held),
         is_staff=person.may(FRONT_DESK, offer.space_id),
         used_day_minutes=int(row.day or 0),
         used_week_minutes=int(row.week or 0),
         used_month_minutes=int(row.month or 0),
     )
-    included = int((row.included or {}).get(offer.kind, 0))
+    day, payer = local_day(start, offer.zone), held[0].payer if held else None
     return Situation(
         offer=offer,
         standing=standing,
-        membership_id=row.membership_id,
-        cycle=local_day(start, offer.zone).replace(day=1),
-        credit_minutes=max(0, included + int(row.drawn)),
+        cancellation=_terms(offer, standing, by_another=person.by_another),
         free_units=_free_units(offer, row.near or (), row.last_unit, start, end, occupied),
+        balances=tuple(
+            balance for each in held for balance in each.balances(day, kind=offer.kind, currency=offer.currency)
+        ),
+        discount=discount_of(held, offer.kind),
+        payer=payer,
+        customer=payer or (Customer.of(row.party) if row.party else None),
     )
+
+
+def _terms(offer: Offer, standing: Standing, *, by_another: bool) -> Terms:
+    classes = (
+        ("staff", standing.is_staff and not by_another),
+        ("members", standing.is_member),
+        ("network", standing.in_network),
+    )
+    own = (offer.cancellation_for[name] for name, belongs in classes if belongs and name in offer.cancellation_for)
+    return next(own, offer.cancellation)
 
 
 def _parameters(
@@ -125,10 +173,8 @@ def _parameters(
         "space": offer.space_id,
         "resource": offer.resource_id,
         "member": person.member_id,
-        "kind": offer.kind,
         "but": but,
         "day": day,
-        "cycle": day.replace(day=1),
         "day_from": day_from,
         "day_to": day_to,
         "week_from": week_from,

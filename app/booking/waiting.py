@@ -126,7 +126,7 @@ def offer_place(session: Session, entry: WaitlistEntry, *, now: datetime) -> boo
     person, wish = person_of(session, entry.member_id), _wish(session, entry)
     if plan_or_none(session, wish, person=person, now=now) is None:
         return False
-    occupying.lock_person(session, entry.member_id)
+    occupying.lock_person(session, entry.member_id, space_id=entry.space_id)
     session.refresh(entry, with_for_update={"key_share": True})
     planned = plan_or_none(session, wish, person=person, now=now)
     if entry.status != "waiting" or planned is None:

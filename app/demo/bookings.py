@@ -29,7 +29,10 @@ from app.events.envelope import instant
 from app.events.models import Due
 from app.events.outbox import insert_events, record
 from app.ids import new_id
-from app.network.memberships.models import CreditEntry
+from app.network.credits import Drawn, entry_of
+from app.network.memberships.cycles import cycle_of
+from app.network.memberships.models import CreditEntry, Membership
+from app.network.memberships.pools import Balance, balances_of, pools_of
 from app.network.models import Space
 
 CREATED_BEFORE = timedelta(days=3)
@@ -128,8 +131,7 @@ def _insert(session: Session, all_stays: Sequence[Stay], people: People, *, now:
         ]
         if row["status"] != "completed":
             dues.append({"kind": "booking.next", "subject_id": booking_id, "at": due_at(row)})
-        if minutes := credit_minutes(row["cover"]):
-            credits.append(_drawn(row, plan.situation, minutes))
+        credits += [_drawn(row, drawn) for drawn in plan.drawn]
         facts += _facts(Made(booking_id, row, plan))
     for entity, rows in ((Occupancy, occupancies), (Due, dues), (CreditEntry, credits)):
         session.execute(insert(entity), rows)
@@ -141,9 +143,9 @@ def _booked(stay: Stay, purse: _Purse, *, now: datetime) -> tuple[dict[str, Any]
     situation = purse.situation(stay)
     price = quote_price(stay.offer, start=stay.start, end=stay.end, audience=situation.audience)
     cover = cover_of(situation, price, start=stay.start, end=stay.end, sources=SOURCES)
-    purse.spend(stay, credit_minutes(cover))
+    purse.spend(stay, credit_minutes(cover.parts))
     wish = Wish(resource_id=stay.offer.resource_uid, start=stay.start, end=stay.end, title=stay.title)
-    plan = Plan(wish, stay.start, stay.end, (Line(situation, price),), price, cover)
+    plan = Plan(wish, stay.start, stay.end, (Line(situation, price),), price, cover.parts, cover.drawn)
     over = stay.end <= now
     made_at = min(stay.start, now) - CREATED_BEFORE
     row = {
@@ -162,7 +164,7 @@ def _booked(stay: Stay, purse: _Purse, *, now: datetime) -> tuple[dict[str, Any]
         "net_cents": price.net_cents,
         "vat_cents": price.vat_cents,
         "vat_permille": price.rate_permille,
-        "cover": cover,
+        "cover": cover.parts,
         "terms": plan.terms(),
         "created_at": made_at,
         "changed_at": stay.end if over else made_at,
@@ -185,15 +187,11 @@ def _facts(made: Made) -> list[tuple[DomainEvent, Any, int]]:
     return [(then, row["uid"], 1), (over, row["uid"], 2)]
 
 
-def _drawn(row: dict[str, Any], situation: Situation, minutes: int) -> dict[str, Any]:
+def _drawn(row: dict[str, Any], drawn: Drawn) -> dict[str, Any]:
     return {
-        "membership_id": situation.membership_id,
+        **entry_of(drawn),
         "member_id": row["member_id"],
         "space_id": row["space_id"],
-        "cycle": situation.cycle,
-        "resource_kind": situation.offer.kind,
-        "minutes": -minutes,
-        "reason": "drawn",
         "booking_uid": row["uid"],
         "at": row["created_at"],
     }
@@ -209,17 +207,22 @@ class _Purse:
     def situation(self, stay: Stay) -> Situation:
         offer = stay.offer
         membership, included = self._plans.get((stay.member.id, offer.space_id), (None, {}))
-        cycle = local_day(stay.start, offer.zone).replace(day=1)
-        left = included.get(offer.kind, 0) - self._spent.get((stay.member.id, cycle, offer.kind), 0)
         standing = Standing(in_network=stay.member.network_id == offer.network_id, is_member=membership is not None)
         return Situation(
             offer=offer,
             standing=standing,
-            membership_id=membership.id if membership else None,
-            cycle=cycle,
-            credit_minutes=max(0, left),
             free_units=stay.unit_ids,
+            cancellation=offer.cancellation,
+            balances=tuple(self._balances(stay, membership, included)) if membership else (),
         )
+
+    def _balances(self, stay: Stay, membership: Membership, included: dict[str, int]) -> list[Balance]:
+        kind, day = stay.offer.kind, local_day(stay.start, stay.offer.zone)
+        cycle = cycle_of(day, cycle="month", cycle_months=1, anchor="calendar", starts_on=membership.starts_on)
+        spent = self._spent.get((stay.member.id, cycle.first, kind), 0)
+        pools = pools_of(None, {kind: included.get(kind, 0)})
+        entries = [(0, kind, -spent, 0)]
+        return balances_of(pools, entries, membership_id=membership.id, cycle=cycle.first, last=cycle.last)
 
     def spend(self, stay: Stay, minutes: int) -> None:
         key = (stay.member.id, local_day(stay.start, stay.offer.zone).replace(day=1), stay.offer.kind)

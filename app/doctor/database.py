@@ -89,7 +89,7 @@ def _triggers(connection: Connection) -> str:
 
 CATALOGUE_TABLES = {
     "space", "unit", "resource", "opening_hours", "hours_exception", "resource_unit", "booking_rule", "price_list",
-    "vat_regime",
+    "cancellation_step", "vat_regime",
 }  # fmt: skip
 
 

@@ -65,6 +65,7 @@ class Person:
     token_scopes: frozenset[str]
     grants: tuple[Grant, ...]
     scope: Scope
+    by_another: bool = False  # somebody of the staff acts for them
 
     def may(self, permission: str, space_id: int) -> bool:
         return any(permission in ROLES[grant.role][1] and space_id in grant.space_ids for grant in self.grants)
@@ -110,7 +111,7 @@ def person_of(session: Session, member_id: int) -> Person:
 
 def acting_for(owner: Person, caller: Person) -> Person:
     """`owner` with the roles of `caller`: staff who book or move for a member are bound by the rules for staff."""
-    return replace(owner, grants=caller.grants)
+    return replace(owner, grants=caller.grants, by_another=True)
 
 
 def _person(row: Any) -> Person:

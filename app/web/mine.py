@@ -10,9 +10,8 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from app.booking.cancelling import fee
-from app.booking.changing import OPEN
 from app.booking.describing import money
+from app.booking.fees import OPEN, fee
 from app.booking.models import Booking, Feed, Resource
 from app.network.models import Space
 from app.web.visits import Visit

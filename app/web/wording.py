@@ -63,6 +63,7 @@ RULES: dict[str, Sentence] = {
     "capacity": _measured(lambda limit: _("There is room for %(limit)s people.", limit=limit), str),
     "cover": _measured(lambda limit: _("Your plan has only %(limit)s left for it.", limit=limit), duration),
     "price": _plain(lambda: _("There is no price for that day.")),
+    "quote_changed": _plain(lambda: _("The credit of your plan has been used since the price was shown. Look again.")),
     "waitlist": _measured(lambda limit: _("You already wait for %(limit)s places.", limit=limit), str),
     "hold_expired": _plain(lambda: _("The time to accept this place is over.")),
     "check_in_window": _plain(lambda: _("It is too early or too late to check in.")),
@@ -152,4 +153,28 @@ _MAIL_KINDS: dict[str, Callable[[], str]] = {
     "digest": lambda: _("the day of your space, every open morning"),
     "digest_weekly": lambda: _("the week of your space, every week"),
     "webhook_disabled": lambda: _("a receiver of events that was switched off"),
+}
+
+
+def document_kind_name(kind: str) -> str:
+    return _DOCUMENT_KINDS[kind]()
+
+
+_DOCUMENT_KINDS: dict[str, Callable[[], str]] = {
+    "monthly": lambda: _("Monthly invoice"),
+    "now": lambda: _("Invoice"),
+    "deposit": lambda: _("Deposit request"),
+    "credit_note": lambda: _("Credit note"),
+}
+
+
+def document_status_name(status: str) -> str:
+    return _DOCUMENT_STATUSES[status]()
+
+
+_DOCUMENT_STATUSES: dict[str, Callable[[], str]] = {
+    "finalised": lambda: _("issued"),
+    "sent": lambda: _("sent"),
+    "overdue": lambda: _("overdue"),
+    "paid": lambda: _("paid"),
 }

@@ -102,8 +102,8 @@ def test_the_database_refuses_a_second_return_and_a_second_draw(house: House) ->
         credits.give_back(session, booking_uid=uid_of(made), draw_no=1, at=house.now)
     with pytest.raises(IntegrityError), house.building() as session:
         credits.draw(
-            session, membership_id=membership.id, member_id=member.id, space_id=house.space.id, cycle=date(2026, 3, 1),
-            resource_kind="desk_pool", minutes=60, booking_uid=uid_of(made), draw_no=1, at=house.now,
+            session, made.plan.drawn, member_id=member.id, space_id=house.space.id, booking_uid=uid_of(made),
+            draw_no=1, at=house.now,
         )  # fmt: skip
     assert house.credit(membership, "desk_pool") == 60
 

@@ -7,7 +7,7 @@ because the database raises that number in the very transaction that changes any
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
@@ -17,19 +17,21 @@ from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, literal_column, select
+from sqlalchemy import ColumnElement, func, literal_column, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session
 
 from app.booking.cancellation import Step, Terms
 from app.booking.hours import HoursException, Opening, WeeklyHours
 from app.booking.localtime import local_day
-from app.booking.models import BookingRule, OpeningHours, PriceList, Resource, ResourceUnit, Unit
+from app.booking.models import BookingRule, CancellationStep, OpeningHours, PriceList, Resource, ResourceUnit, Unit
 from app.booking.models import HoursException as HoursExceptionRow
-from app.booking.prices import Price, Tariff, minutes_by_local_day, select_tariff, tariff_cents
+from app.booking.prices import Price, Tariff, discounted, minutes_by_local_day, priced, select_tariff, tariff_cents
 from app.booking.rules import Rules
 from app.errors import NotFound, Refused
+from app.network.memberships.holding import Customer
 from app.network.models import Operator, Space, VatRegime
-from app.vat.decide import decide, price_with_vat
+from app.vat.decide import Decision, decide
 from app.vat.rates import VatUndecided
 
 LARGEST_CACHE = 4096
@@ -63,6 +65,7 @@ class Offer:
     network_id: int
     space_revision: int
     country: str
+    postcode: str
     latitude: float
     longitude: float
     kind: str
@@ -80,6 +83,7 @@ class Offer:
     hours: WeeklyHours
     tariffs: tuple[Tariff, ...]
     cancellation: Terms
+    cancellation_for: Mapping[str, Terms] = field(default_factory=dict, hash=False)
     regimes: tuple[Regime, ...]
 
     def regime_on(self, day: date) -> str:
@@ -90,22 +94,46 @@ class Offer:
         return max(in_force).regime
 
 
-def quote_price(offer: Offer, *, start: datetime, end: datetime, audience: str) -> Price:
-    """The list price of `[start, end)` for `audience` (anyone, members), by the tariff and VAT of its first local day.
+def tariff_in_force(offer: Offer, day: date, audience: str) -> Tariff | None:
+    """The list that prices a day for `audience` (anyone, members); None for a resource without any, which is free.
 
-    A resource without any price list is free. Raises Refused (rule `price`) where there are lists, but none for that
-    day and audience; VatUndecided where the tables have no answer.
+    Raises Refused (rule `price`) where there are lists, but none for that day and audience.
     """
-    if not offer.tariffs:
-        return Price(0, 0, 0, offer.currency, 0)
-    day = local_day(start, offer.zone)
     tariff = select_tariff(offer.tariffs, day=day, audience=audience)
-    if tariff is None:
+    if tariff is None and offer.tariffs:
         raise Refused(rule="price", limit={"audience": audience, "day": day.isoformat()})
-    cents = tariff_cents(tariff, minutes_by_local_day(start, end, offer.zone))
-    decision = decide(country=offer.country, regime=offer.regime_on(day), day=day)
-    gross, net, vat = price_with_vat(cents, tariff.includes_vat, decision)
-    return Price(gross, net, vat, tariff.currency, decision.rate_permille)
+    return tariff
+
+
+def vat_of(offer: Offer, place_of_supply: str, day: date, customer: Customer | None = None) -> Decision:
+    """The VAT on what is offered there on a day. Raises VatUndecided where the tables have no answer."""
+    return decide(
+        country=offer.country,
+        postcode=offer.postcode,
+        regime=offer.regime_on(day),
+        place_of_supply=place_of_supply,
+        day=day,
+        customer_country=customer.country if customer else None,
+        customer_is_business=customer is not None and customer.is_business,
+    )
+
+
+def quote_price(
+    offer: Offer, *, start: datetime, end: datetime, audience: str, percent_off: int = 0,
+    customer: Customer | None = None, as_part_of: Price | None = None,
+) -> Price:  # fmt: skip
+    """The price of `[start, end)` for `audience`, by the tariff and VAT of its first local day, less a discount.
+
+    What only comes along is taxed like what it comes with (`as_part_of`): an ancillary supply shares the treatment of
+    the principal one (CJEU C-349/96, Card Protection Plan). Raises Refused (rule `price`), VatUndecided.
+    """
+    day = local_day(start, offer.zone)
+    tariff = tariff_in_force(offer, day, audience)
+    if tariff is None:
+        return Price(0, 0, 0, offer.currency, 0)
+    cents = discounted(tariff_cents(tariff, minutes_by_local_day(start, end, offer.zone)), percent_off)
+    decision = (as_part_of and as_part_of.vat) or vat_of(offer, tariff.place_of_supply, day, customer)
+    return priced(cents, tariff, decision)
 
 
 class _Cache:
@@ -141,6 +169,14 @@ _cache = _Cache(LARGEST_CACHE)
 def cached_offer(resource_uid: UUID) -> Offer | None:
     """What the process remembers of a resource. Right only if its `space_revision` is the space's of this moment."""
     return _cache.get(resource_uid)
+
+
+def known_offer(session: Session, resource_uid: UUID) -> Offer:
+    """The offer as it is remembered, right or not, or else loaded: for what never changes of it, such as its space.
+
+    Raises NotFound for an unknown resource.
+    """
+    return _cache.get(resource_uid) or load_offer(session, resource_uid)
 
 
 def remembered_offer(resource_uid: UUID, revision: int) -> Offer | None:
@@ -215,7 +251,7 @@ class _Parts:
 
     def __init__(self, session: Session, ids: list[int], spaces: dict[int, Space]) -> None:
         self.units = _units(session, ids)
-        self.rules = _grouped(session, select(BookingRule).where(BookingRule.resource_id.in_(ids)), "resource_id")
+        self.rules = _rules(session, ids)
         self.prices = _grouped(session, select(PriceList).where(PriceList.resource_id.in_(ids)), "resource_id")
         operators = {space.operator_id for space in spaces.values()}
         regimes = select(VatRegime).where(VatRegime.operator_id.in_(operators))
@@ -228,6 +264,22 @@ def _grouped(session: Session, statement: Any, key: str) -> dict[int, list[Any]]
     for row in session.scalars(statement.execution_options(populate_existing=True)):
         groups.setdefault(getattr(row, key), []).append(row)
     return groups
+
+
+def _rules(session: Session, ids: list[int]) -> dict[int, tuple[BookingRule, Sequence[tuple[str, int, int]]]]:
+    """The rules of each resource, and the steps of its cancellation terms by class of people, the earliest first."""
+    step = CancellationStep
+    steps = (
+        select(func.jsonb_agg(aggregate_order_by(
+            func.jsonb_build_array(step.audience, step.hours_before, step.percent), step.hours_before.desc()
+        )))
+        .where(step.resource_id == BookingRule.resource_id)
+        .correlate(BookingRule)
+        .scalar_subquery()
+    )  # fmt: skip
+    found = select(BookingRule, steps).where(BookingRule.resource_id.in_(ids))
+    rows = session.execute(found.execution_options(populate_existing=True))
+    return {rule.resource_id: (rule, own or ()) for rule, own in rows}
 
 
 def load_hours(session: Session, spaces: Iterable[Space]) -> dict[int, WeeklyHours]:
@@ -268,7 +320,7 @@ def _opening(row: OpeningHours) -> Opening:
 
 def _assemble(resource: Resource, space: Space, currency: str, parts: _Parts) -> Offer:
     units = parts.units.get(resource.id, {})
-    rule = (parts.rules.get(resource.id) or [None])[0] or _default_rule()
+    rule, steps = parts.rules.get(resource.id, (_default_rule(), ()))
     regimes = tuple(sorted(Regime(row.valid_from, row.regime) for row in parts.regimes.get(space.operator_id, [])))
     return Offer(
         resource_id=resource.id,
@@ -282,6 +334,7 @@ def _assemble(resource: Resource, space: Space, currency: str, parts: _Parts) ->
         network_id=space.network_id,
         space_revision=space.revision,
         country=space.country,
+        postcode=space.postcode,
         latitude=space.latitude,
         longitude=space.longitude,
         kind=resource.kind,
@@ -299,8 +352,17 @@ def _assemble(resource: Resource, space: Space, currency: str, parts: _Parts) ->
         hours=parts.hours[space.id],
         tariffs=_shared(tuple(tariff_of(row) for row in parts.prices.get(resource.id, []))),
         cancellation=_shared(Terms(tuple(Step(hours, percent) for hours, percent in rule.cancellation))),
+        cancellation_for=MappingProxyType(_terms_by_class(steps)),
         regimes=_shared(regimes),
     )
+
+
+def _terms_by_class(rows: Iterable[tuple[str, int, int]]) -> dict[str, Terms]:
+    """The cancellation terms of each class of people that has its own; the rows come from the earliest step on."""
+    steps: dict[str, list[Step]] = {}
+    for audience, hours, percent in rows:
+        steps.setdefault(audience, []).append(Step(hours, percent))
+    return {audience: _shared(Terms(tuple(own))) for audience, own in steps.items()}
 
 
 @lru_cache(maxsize=LARGEST_CACHE)
@@ -321,7 +383,7 @@ RULE_FIELDS = (
 )  # fmt: skip
 TARIFF_FIELDS = (
     "currency", "includes_vat", "half_day_cents", "half_day_minutes", "day_cents", "day_minutes", "cap_cents",
-    "minimum_cents", "valid_from", "valid_until", "audience",
+    "minimum_cents", "valid_from", "valid_until", "audience", "place_of_supply",
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from app.booking.prices import AUDIENCES as PRICE_AUDIENCES
 from app.booking.prices import Tariff
 from app.booking.rules import AUDIENCES
 from app.http.schemas import Strict, not_blank, one_line
+from app.vat.places import PLACES_OF_SUPPLY
 
 LONGEST_MINUTES = 366 * 24 * 60
 MOST_CENTS = 100_000_000  # a million, in any currency we meet
@@ -101,6 +102,18 @@ class CancellationStep(Strict):
     percent = fields.Integer(required=True, strict=True, validate=validate.Range(0, 100))
 
 
+def cancellation_steps(**kwargs: Any) -> fields.List:
+    return fields.List(fields.Nested(CancellationStep), validate=validate.Length(1, 20), **kwargs)
+
+
+class CancellationFor(Strict):
+    """Other terms for some; of several that fit a person, the first of staff, members, network."""
+
+    staff = cancellation_steps()
+    members = cancellation_steps()
+    network = cancellation_steps()
+
+
 class RulesShape(Strict):
     """Minutes and days; null: no such limit. Quotas are per person."""
 
@@ -117,12 +130,11 @@ class RulesShape(Strict):
     quota_month_minutes = minutes(0, load_default=None, allow_none=True)
     approval = fields.Boolean(load_default=False, truthy={True}, falsy={False})
     no_show_after_minutes = minutes(1, 1440, load_default=None, allow_none=True)
-    cancellation = fields.List(
-        fields.Nested(CancellationStep),
+    cancellation = cancellation_steps(
         load_default=lambda: [{"hours_before": 0, "percent": 0}],
-        validate=validate.Length(1, 20),
         metadata={"description": "Cancelling so many hours before keeps so many percent; the last step is at 0 hours."},
     )
+    cancellation_for = fields.Nested(CancellationFor, load_default=dict)
 
 
 class Tier(Strict):
@@ -147,6 +159,11 @@ class NewPrice(Strict):
     day_minutes = minutes(1, 1440, load_default=480)
     cap_cents = cents(load_default=None, allow_none=True)
     minimum_cents = cents(load_default=0)
+    place_of_supply = fields.String(
+        load_default="IMMOVABLE",
+        validate=validate.OneOf(PLACES_OF_SUPPLY),
+        metadata={"description": "Where its VAT is due: where the space is, or where the business customer is."},
+    )
 
 
 class PriceListShape(NewPrice):
@@ -223,7 +240,8 @@ def describe_resource(offer: Offer) -> dict[str, Any]:
 
 def describe_rules(offer: Offer) -> dict[str, Any]:
     rules = {field: getattr(offer.rules, field) for field in RULE_FIELDS}
-    return {**rules, "cancellation": terms_to_json(offer.cancellation)}
+    own = {audience: terms_to_json(terms) for audience, terms in offer.cancellation_for.items()}
+    return {**rules, "cancellation": terms_to_json(offer.cancellation), "cancellation_for": own}
 
 
 def describe_tariff(tariff: Tariff) -> dict[str, Any]:

@@ -2,30 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.booking.cancellation import terms_from_json
 from app.booking.catalogue.offers import TARIFF_FIELDS
-from app.booking.models import BookingRule, PriceList, Resource
+from app.booking.models import BookingRule, CancellationStep, PriceList, Resource
 from app.booking.prices import Tariff
 from app.booking.rules import Rules
 from app.errors import Invalid
 from app.network.models import Operator, Space
 
+Steps = list[dict[str, int]]
 
-def set_rules(session: Session, resource: Resource, *, cancellation: list[dict[str, int]], **rules: Any) -> None:
+
+def set_rules(
+    session: Session, resource: Resource, *, cancellation: Steps, cancellation_for: Mapping[str, Steps] | None = None,
+    **rules: Any,
+) -> None:  # fmt: skip
     """Replace the rules of a resource. Bookings made before keep the terms they were made under. Raises Invalid."""
     Rules(**rules)  # judges what fits together
+    _set_own_terms(session, resource, cancellation_for or {})
     steps = [[step.hours_before, step.percent] for step in terms_from_json(cancellation).steps]
     row = session.get(BookingRule, resource.id) or BookingRule(resource_id=resource.id)
     for name, value in rules.items():
         setattr(row, name, value)
     row.cancellation = steps
     session.add(row)
+
+
+def _set_own_terms(session: Session, resource: Resource, terms: Mapping[str, Steps]) -> None:
+    """The cancellation terms of classes of people: those named, and no others."""
+    judged = {audience: terms_from_json(steps).steps for audience, steps in terms.items()}
+    session.execute(delete(CancellationStep).where(CancellationStep.resource_id == resource.id))
+    session.add_all(
+        CancellationStep(
+            resource_id=resource.id, audience=audience, hours_before=step.hours_before, percent=step.percent
+        )
+        for audience, steps in judged.items()
+        for step in steps
+    )
 
 
 def add_price(session: Session, space: Space, resource: Resource, *, today: date, **values: Any) -> PriceList:

@@ -1,0 +1,43 @@
+"""What it would cost the member to cancel a booking, by the terms frozen in it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from app.booking import cancellation
+from app.booking.cover import money_cents
+from app.money import round_half_up
+
+OPEN = ("held", "pending", "confirmed")  # may still be moved or cancelled
+
+
+def fee(booking: Any, *, now: datetime) -> int:
+    """What it costs the member to cancel at `now`, in cents: a part of what is covered by money.
+
+    A booking moved late keeps the fee it would have cost then (`least_fee_cents`), so that moving is no way around.
+    """
+    by_terms = round_half_up(money_cents(booking.cover) * _fee_percent(booking, now=now), 100)
+    return max(by_terms, booking.terms.get("least_fee_cents", 0))
+
+
+def is_late(booking: Any, *, now: datetime) -> bool:
+    """Whether the member who cancels at `now` loses the credits drawn: too late by the terms, or moved too late."""
+    return _fee_percent(booking, now=now) > 0 or bool(booking.terms.get("moved_late"))
+
+
+def _fee_percent(booking: Any, *, now: datetime) -> int:
+    """By the frozen terms; nothing before the space has said yes."""
+    if booking.status != "confirmed":
+        return 0
+    terms = cancellation.terms_from_json(booking.terms["cancellation"])
+    return cancellation.fee_percent(terms, start=booking.starts_at, now=now)
+
+
+def free_until(booking: Any) -> datetime | None:
+    """The last instant at which cancelling costs nothing and credits come back; None when there is none any more, or
+    when nobody has said yes yet."""
+    if booking.status != "confirmed" or booking.terms.get("moved_late") or booking.terms.get("least_fee_cents"):
+        return None
+    terms = cancellation.terms_from_json(booking.terms["cancellation"])
+    return cancellation.free_until(terms, start=booking.starts_at)
