@@ -11,11 +11,15 @@ from dataclasses import replace
 
 import click
 
+from app.commands.archives import archive
+from app.commands.billing import close_month
 from app.commands.demo import demo
 from app.commands.events import events
+from app.commands.ledger import ledger
 from app.commands.mail import mail
 from app.commands.sessions import as_found, connected
 from app.commands.settings import settings
+from app.commands.vat_return import vat_return
 from app.config import Config
 from app.errors import Problem
 
@@ -85,7 +89,7 @@ def migrate() -> None:
     click.echo(f"The schema is at {schema_head()}.")
 
 
-for topic in (demo, events, mail, settings):
+for topic in (archive, close_month, demo, events, ledger, mail, settings, vat_return):
     passerelle.add_command(topic)
 
 

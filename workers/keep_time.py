@@ -10,6 +10,8 @@ from sqlalchemy import Connection, Engine
 from app import housekeeping
 from app.billing.closings import sealing
 from app.billing.closings.archive import making as archiving
+from app.billing.invoices import finishing
+from app.billing.ledger import checkpoints
 from app.booking import deciding, waiting
 from app.db import raw
 from app.network.memberships import advancing, ending
@@ -19,7 +21,7 @@ from app.timekeeper import Clock, Timekeeper, utc_now
 from workers.leader import lead
 
 # What becomes due is declared where it is done; a module that is not loaded would never be called.
-DUE_IN = (housekeeping, deciding, waiting, reminding, digest, advancing, ending, sealing, archiving)
+DUE_IN = (housekeeping, deciding, waiting, reminding, digest, advancing, ending, finishing, sealing, archiving, checkpoints)
 BATCH = 100
 EVERY = timedelta(seconds=0.5)
 SOONEST = timedelta(seconds=0.01)

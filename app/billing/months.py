@@ -89,12 +89,6 @@ def hold_books(session: Session, operator_id: int) -> Books:
     return Books(held.begins, held.closed)
 
 
-def hold_books_alone(session: Session, operator_id: int) -> Books:
-    """The operator's months, and nobody else charges or closes before this transaction ends."""
-    held = _locked(session, operator_id, alone=True)
-    return Books(held.begins, held.closed)
-
-
 def open_month(session: Session, operator_id: int, day: date) -> tuple[date, bool]:
     """The month in which something supplied on `day` is invoiced, and whether its own was closed already (late).
 

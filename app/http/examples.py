@@ -12,6 +12,25 @@ _DESK = {
     "start": "2027-03-01T09:00:00+01:00",
     "end": "2027-03-01T12:30:00+01:00",
 }
+_DETAILS = {
+    "name": "Atelier Dupont SRL",
+    "street": "Grand-Place 1",
+    "postcode": "7800",
+    "town": "Ath",
+    "country": "BE",
+    "is_business": True,
+    "vat_number": "BE0200000043",
+}
+_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
+_TERMS = {
+    "valid_from": "2027-01-01",
+    "price_cents": 12000,
+    "includes_vat": False,
+    "credits": [{"kind": "desk_pool", "unit": "minutes", "amount": 4800, "weekdays": [0, 1, 2, 3, 4]}],
+    "discounts": [{"kind": "room", "percent": 20}],
+    "notice_days": 30,
+}
+_MEMBERSHIP = {"space_id": _ID, "plan_version_id": _ID, "starts_on": "2027-03-15"}
 _CLOSURE = {
     "start": "2027-07-21T00:00:00+02:00",
     "end": "2027-07-22T00:00:00+02:00",
@@ -28,6 +47,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "locale": "fr",
     },
     "change_me": {"name": "Ana Dupont-Maes"},
+    "replace_billing_details": _DETAILS,
+    "replace_employer_billing_details": {**_DETAILS, "purchase_order": "PO-2026-17"},
+    "confirm_vat_number": {"vat_number": "BE0200000043", "answer": "yes", "consultation": "WAPIAAAAY7c2xZ1p"},
     "create_quote": _DESK,
     "create_booking": {**_DESK, "title": "Atelier"},
     "change_booking": {"start": "2027-03-01T10:00:00+01:00"},
@@ -54,6 +76,25 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "closed_on_holidays": True,
     },
     "create_hours_exception": {"day": "2027-12-24", "openings": [{"opens": "08:30", "closes": "12:00"}]},
+    "create_plan": {"name": "Mi-temps", **_TERMS},
+    "publish_plan_version": {**_TERMS, "valid_from": "2028-01-01", "price_cents": 12500},
+    "move_plan_members": {"from_day": "2028-03-01"},
+    "create_team": {"operator_id": _ID, "name": "Atelier du Pont"},
+    "take_seat": {"member_id": _ID, "from_day": "2027-03-15"},
+    "record_eligibility": {
+        "member_id": _ID,
+        "status": "student",
+        "evidence": "Carte d'étudiant 2026-2027",
+        "valid_from": "2026-09-15",
+        "expires_on": "2027-09-14",
+    },
+    "start": _MEMBERSHIP,
+    "preview_start": _MEMBERSHIP,
+    "change": {"plan_version_id": _ID, "when": "cycle_end"},
+    "pause_membership": {"from_day": "2027-07-01", "until_day": "2027-08-31"},
+    "resume_membership": {"from_day": "2027-08-16"},
+    "extend": {"until": "2027-12-31"},
+    "preview_act": {"act": "change", "plan_version_id": _ID},
     "create_feed": {"scope": "me", "name": "Phone"},
     "create_webhook": {
         "url": "https://erp.example/hooks/passerelle",
@@ -63,5 +104,18 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "change_webhook": {"event_types": ["*"], "state": "active"},
     "rotate_secret": {"old_expires_in_hours": 48},
     "redeliver_missed": {"days": 3},
+    "create_credit_note": {
+        "lines": [{"no": 1, "percent": 50}, {"no": 3, "amount_cents": 1500}],
+        "reason": "Salle sans chauffage",
+    },
+    "invoice_now": {"party_id": "01890a5d-ac96-774b-bcce-b302099a8057", "terms_days": 14},
+    "close_a_month": {"month": "2026-11"},
+    "replace_letterhead": {
+        "prefix": "ATH",
+        "street": "Grand-Place 1",
+        "postcode": "7800",
+        "town": "Ath",
+        "terms_days": 30,
+    },
     "change_notification_preferences": {"reminder": False, "digest_weekly": True},
 }

@@ -36,6 +36,9 @@ TAGS = {
     "finding": ("Finding", "What is free."),
     "booking": ("Bookings", "Quoting, booking, moving, cancelling, checking in."),
     "calendar": ("Calendars", "Subscriptions for the phone's calendar."),
+    "plans": ("Plans", "What can be signed; teams that share it; evidence for plans that are for some."),
+    "memberships": ("Memberships", "Signing, changing, pausing, extending, ending, and what each would cost."),
+    "invoices": ("Invoices", "Invoices and credit notes: read, issued at once, corrected; months closed."),
     "webhooks": ("Webhooks", "Addresses of yours that are told of events, signed, and what became of each message."),
     "notifications": ("Notifications", "What one is told by mail."),
 }
@@ -213,6 +216,8 @@ def _success(described: Operation) -> dict[str, Any]:
         answer["content"] = {described.media: {"schema": shape}}
     elif described.media != "application/json":
         answer["content"] = {described.media: {"schema": {"type": "string"}}}
+    for media in described.also:
+        answer["content"][media] = {"schema": {"type": "string"}}
     return answer
 
 

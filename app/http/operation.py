@@ -93,6 +93,7 @@ class Operation:
     reads: bool = False
     etag: bool = False
     located: bool = False
+    also: tuple[str, ...] = ()
 
     @property
     def needs(self) -> str:
@@ -129,20 +130,21 @@ def operation(
     reads: bool = False,
     etag: bool = False,
     located: bool = False,
+    also: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Make a view of `blueprint` out of a function. `body`, `query` and `returns` are marshmallow schemas.
 
     `signed_in=False` admits callers without a token; `idempotent` demands an Idempotency-Key; `if_match` documents that
     the view checks If-Match; `problems` are further statuses it may answer; `media` is what the answer is written in,
     for a view that returns a `Response` of its own; `reads` lets a token for reading do it: it changes nothing; `etag`
-    and `located` document that the answer has an ETag or a Location.
+    and `located` document that the answer has an ETag or a Location; `also` are further media that Accept may choose.
     """
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Response]:
         described = Operation(
             blueprint, method, path, view.__name__, view.__doc__ or "", status,
             body, query, returns, many, paged, signed_in, idempotent, if_match, problems, media,
-            reads, etag, located,
+            reads, etag, located, also,
         )  # fmt: skip
         OPERATIONS.append(described)
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import BLUEPRINTS
@@ -15,10 +16,13 @@ from app.db import Base, raw
 from app.http.examples import EXAMPLES
 from app.http.openapi import path_parameters, template
 from app.http.operation import OPERATIONS, Operation
-from app.network.models import ApiToken, Member, Operator, Space
+from app.network.memberships.models import Plan, PlanVersion, Team, TeamSeat
+from app.network.models import ApiToken, Employer, Member, Operator, Space
+from app.network.parties.models import Party
 from app.network.people import hash_secret
 from app.webhooks.models import WebhookSecret
-from tests.builders import a_booking, a_manager, a_pool, a_space, a_token, a_unit, saved
+from tests.billing.invoices.house import an_invoice
+from tests.builders import a_booking, a_manager, a_membership, a_pool, a_role, a_space, a_token, a_unit, saved
 from tests.conftest import Clock
 from tests.webhooks.builders import a_delivery, a_secret, a_webhook
 
@@ -77,10 +81,31 @@ def a_place(session: Session, clock: Clock) -> Place:
         "closure_id": closure.uid, "entry_id": saved(session, wait).uid, "feed_id": saved(session, feed).uid,
         "token_id": saved(session, other_token).uid,
         "operator_id": session.get_one(Operator, space.operator_id).uid,
-        **_a_webhook(session, space, clock),
+        "invoice_id": an_invoice(session, space, manager, now=clock.now).uid,
+        **_billed(session, manager),
+        **_a_webhook(session, space, clock), **_a_membership(session, space, manager),
     }  # fmt: skip
     texts = {name: str(uid) for name, uid in ids.items()}
     return Place(space, manager, token, {**texts, "account": "receivable", "space": space.slug, "day": "2026-03-02"})
+
+
+def _billed(session: Session, manager: Member) -> dict[str, Any]:
+    """The manager's own party, and an employer that they administer."""
+    employer = saved(session, Employer(name="Employer", country="BE"))
+    a_role(session, manager, "employer_admin", employer)
+    party = session.scalar(select(Party).where(Party.member_id == manager.id))
+    party = party or saved(session, Party(member_id=manager.id, name="Manager", country="BE"))
+    return {"employer_id": employer.uid, "party_id": party.uid}
+
+
+def _a_membership(session: Session, space: Space, manager: Member) -> dict[str, Any]:
+    membership = a_membership(session, manager, space)
+    version = session.get_one(PlanVersion, membership.plan_version_id)
+    team = saved(session, Team(operator_id=space.operator_id, member_id=manager.id, name="Team"))
+    saved(session, TeamSeat(team_id=team.id, member_id=manager.id, from_day=membership.starts_on))
+    plan = session.get_one(Plan, version.plan_id)
+    ids = {"membership_id": membership.uid, "version_id": version.uid, "plan_id": plan.uid}
+    return {**ids, "team_id": team.uid, "member_id": manager.uid}
 
 
 def _a_webhook(session: Session, space: Space, clock: Clock) -> dict[str, Any]:
