@@ -58,5 +58,21 @@ def short_day(day: date, language: str) -> str:
     return dates.format_skeleton("MMMEd", day, locale=parsed(language))
 
 
+def day_of_year(day: date, language: str) -> str:
+    """`22 nov. 2026`."""
+    return dates.format_date(day, format="medium", locale=parsed(language))
+
+
+def month_of_year(day: date, language: str) -> str:
+    """`novembre 2026`."""
+    return dates.format_skeleton("yMMMM", day, locale=parsed(language))
+
+
 def money(cents: int, currency: str, language: str) -> str:
     return str(numbers.format_currency(Decimal(cents) / 100, currency, locale=parsed(language)))
+
+
+def rate(permille: int, language: str) -> str:
+    """Thousandths as percent: `21 %`, `5,5 %`."""
+    pattern = str(parsed(language).percent_formats[None].pattern).replace("#,##0", "#,##0.#")
+    return str(numbers.format_percent(Decimal(permille) / 1000, format=pattern, locale=parsed(language)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from gettext import NullTranslations
 from pathlib import Path
 
@@ -60,7 +60,15 @@ def install(app: Flask) -> None:
         catalogue(known)
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
-    app.jinja_env.filters |= {"money": money, "clock": clock, "long_day": long_day, "short_day": short_day}
+    app.jinja_env.filters |= {
+        "money": money,
+        "clock": clock,
+        "long_day": long_day,
+        "short_day": short_day,
+        "day_of_year": day_of_year,
+        "month_of_year": month_of_year,
+        "rate": rate,
+    }
 
 
 def long_day(day: datetime) -> str:
@@ -71,10 +79,25 @@ def short_day(day: datetime) -> str:
     return known_languages.short_day(day, language())
 
 
+def day_of_year(day: date | str) -> str:
+    """Of a date, or of one as documents store it."""
+    told = date.fromisoformat(day) if isinstance(day, str) else day
+    return known_languages.day_of_year(told, language())
+
+
+def month_of_year(day: date) -> str:
+    return known_languages.month_of_year(day, language())
+
+
 def money(amount: dict[str, object]) -> str:
     cents, currency = amount["amount_cents"], str(amount["currency"])
     assert isinstance(cents, int)
     return known_languages.money(cents, currency, language())
+
+
+def rate(permille: int) -> str:
+    """Thousandths as percent."""
+    return known_languages.rate(permille, language())
 
 
 def duration(minutes: int) -> str:

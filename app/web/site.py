@@ -62,6 +62,8 @@ def _install(state: BlueprintSetupState) -> None:
     app.jinja_env.globals |= {
         "asset": asset,
         "kinds": KINDS,
+        "document_kind_name": wording.document_kind_name,
+        "document_status_name": wording.document_status_name,
         "kind_name": wording.kind_name,
         "mail_kind_name": wording.mail_kind_name,
         "mails_stay_here": app.extensions["passerelle"].config.smtp_url is None,

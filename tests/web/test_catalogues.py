@@ -11,6 +11,8 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 import app.web
+from app.billing.invoices.models import KINDS as DOCUMENT_KINDS
+from app.billing.invoices.standing import STATUSES as DOCUMENT_STATUSES
 from app.booking import rules
 from app.booking.models import KINDS, STATUSES
 from app.web import languages, wording
@@ -65,3 +67,8 @@ def test_every_rule_that_refuses_anywhere_has_a_sentence() -> None:
 def test_every_kind_and_status_has_a_name() -> None:
     assert set(wording._KINDS) == set(KINDS)
     assert set(wording._STATUSES) == set(STATUSES)
+
+
+def test_every_kind_and_status_of_documents_has_a_name() -> None:
+    assert set(wording._DOCUMENT_KINDS) == set(DOCUMENT_KINDS)
+    assert set(wording._DOCUMENT_STATUSES) == set(DOCUMENT_STATUSES)
