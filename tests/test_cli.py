@@ -43,6 +43,7 @@ def test_every_command_of_the_contract_is_there(run) -> None:
     for words in (
         ["up"], ["worker"], ["relay"], ["events", "tail"], ["events", "replay"], ["events", "dead"], ["events", "show"],
         ["doctor"], ["db-url"], ["migrate"], ["demo", "load"], ["demo", "members"], ["settings"], ["mail", "bounced"],
+        ["ledger", "export"], ["ledger", "verify"],
     ):  # fmt: skip
         assert run(*words, "--help").exit_code == 0, words
 

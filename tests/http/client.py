@@ -90,7 +90,8 @@ def operation_at(app: Flask, method: str, address: str) -> Operation | None:
 
 def check(described: Operation, answer: TestResponse) -> None:
     """Raises DocumentationLies when status, media type or body are not as documented."""
-    told = f"{described.method} {described.path} answered {answer.status_code}: {answer.data[:1500].decode(errors='replace')}"
+    body = answer.data[:1500].decode(errors="replace")
+    told = f"{described.method} {described.path} answered {answer.status_code}: {body}"
     documented = _document(len(OPERATIONS))["paths"][template(described)][described.method.lower()]["responses"]
     if str(answer.status_code) not in documented:
         raise DocumentationLies(f"undocumented status; {told}")

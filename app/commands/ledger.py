@@ -1,0 +1,100 @@
+"""`passerelle ledger`: the books of an operator for its accountant, and whether they are as they were written."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import click
+
+from app.commands.sessions import one_session, open_sessions
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from app.network.models import Operator
+
+DAY = click.DateTime(["%Y-%m-%d"])
+OPERATOR = "Its public id, or its company number (numéro BCE, SIREN)."
+
+
+@click.group()
+def ledger() -> None:
+    """The books of an operator for its accountant, and whether they are as they were written."""
+
+
+@ledger.command("export")
+@click.option("--operator", "operator_name", required=True, metavar="ID|NUMBER", help=OPERATOR)
+@click.option("--from", "since", required=True, type=DAY, help="First day.")
+@click.option("--until", required=True, type=DAY, help="Last day.")
+@click.option("--format", "form", required=True, type=click.Choice(["fec", "csv"]))
+@click.option("--locale", default="fr", show_default=True, type=click.Choice(["fr", "nl", "en", "de"]), help="For csv.")
+@click.option(
+    "--output", required=True, type=click.Path(path_type=Path), help="A file; or a folder, which gets one named by law."
+)
+def export_command(operator_name: str, since: datetime, until: datetime, form: str, locale: str, output: Path) -> None:
+    """Write the books: `fec` as French law wants them (article A47 A-1 LPF), `csv` for any other accounting package.
+
+    A file that is there is replaced once the new one is whole.
+    """
+    from app.billing.ledger.books import one_instant
+    from app.billing.ledger.exporting import Export, export, export_name
+    from app.tenancy import SYSTEM
+
+    wanted = Export(form, since.date(), until.date(), locale)
+    with open_sessions() as make_session, one_instant(make_session, SYSTEM) as session:
+        operator = _operator(session, operator_name)
+        lines = export(session, operator, wanted)
+        target = output / export_name(operator, wanted) if output.is_dir() else output
+        part = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            with part.open("wb") as file:
+                written = sum(1 for line in lines if file.write(line)) - 1
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    click.echo(f"{target}: {written} lines")
+
+
+@ledger.command()
+@click.option("--operator", "operator_name", metavar="ID|NUMBER", help=f"{OPERATOR} All of them without.")
+def verify(operator_name: str | None) -> None:
+    """Compare every posting with its digest, and every checkpoint with its entries; exit 1 on any fault."""
+    from app.billing.ledger.checkpoints import wrong_checkpoints
+    from app.billing.ledger.verifying import faults, postings
+
+    read, wrong = 0, 0
+    with one_session() as session:
+        operator_id = _operator(session, operator_name).id if operator_name else None
+        for stored in postings(session, operator_id=operator_id):
+            read += 1
+            for fault in faults([stored]):
+                wrong += 1
+                click.echo(f"{fault.wrong}: posting {fault.posting} ({fault.key}) of operator {fault.operator}")
+        for checkpoint in wrong_checkpoints(session, operator_id=operator_id):
+            wrong += 1
+            click.echo(
+                f"checkpoint: {checkpoint.account} in {checkpoint.month:%Y-%m} of operator {checkpoint.operator_id}"
+            )
+    click.echo(f"{read} postings, {wrong} faults", err=True)
+    sys.exit(1 if wrong else 0)
+
+
+def _operator(session: Session, name: str) -> Operator:
+    """Raises BadParameter when there is none of that id or number."""
+    from sqlalchemy import select
+
+    from app.network.models import Operator
+
+    wanted = Operator.company_number == name.replace(".", "").replace(" ", "")
+    with suppress(ValueError):
+        wanted = Operator.uid == UUID(name)
+    operator = session.scalars(select(Operator).where(wanted)).one_or_none()
+    if operator is None:
+        raise click.BadParameter(f"there is no operator {name}", param_hint="--operator")
+    return operator
