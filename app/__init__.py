@@ -17,6 +17,7 @@ LARGEST_BODY = 256 * 1024
 # Every blueprint, and where it is mounted. A module named here has a `blueprint`.
 BLUEPRINTS = (
     ("app.network.api", "/api/v1"),
+    ("app.network.parties.api", "/api/v1"),
     ("app.network.memberships.api", "/api/v1"),
     ("app.network.memberships.offers.api", "/api/v1"),
     ("app.network.parties.api", "/api/v1"),

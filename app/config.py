@@ -91,6 +91,19 @@ class Config:
         "Dangerous: a PEM file of certificate authorities trusted, beside the system's, for calls to the outside. "
         "Default: the system's alone.",
     )
+    vies_url: str | None = setting(
+        "VIES_URL",
+        None,
+        "Where to ask whether customers' VAT numbers are in use: "
+        "https://ec.europa.eu/taxation_customs/vies/rest-api/check-vat-number. Unset: nobody is asked, and a business "
+        "pays VAT like a private person until somebody who keeps the books has confirmed its number by hand.",
+    )
+    vies_requester: str | None = setting(
+        "VIES_REQUESTER",
+        None,
+        "The VAT number, with its letters, on whose behalf VIES is asked: each answer then brings a consultation "
+        "number, which is the evidence.",
+    )
     demo_password: str | None = setting(
         "PASSERELLE_DEMO_PASSWORD", None, "Password of the demonstration's accounts. Default: made up once and printed."
     )

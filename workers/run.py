@@ -38,6 +38,7 @@ from workers.reconcile import Reconciler
 from workers.registry import Consumer, Loop
 from workers.relay import Relay
 from workers.subscriptions import subscribe
+from workers.vat_numbers import VatNumberAsker
 from workers.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
@@ -120,13 +121,16 @@ class Crew:
 
     def _leading(self) -> dict[str, Loop]:
         bus, engine, everyone = self._bus, self._engine, list(self._consumers.values())
-        return {
+        loops: dict[str, Loop] = {
             "relay": Relay(engine, Publisher(bus, everyone)).run,
             "reconciler": Reconciler(engine, self._make_session, everyone, bus.depths).run,
             "timekeeper": TimekeeperLoop(engine, Timekeeper(self._make_session)).run,
             "archivist": self._archivist().run,
             "observer": Observer(engine, self._make_session, bus).run,
         }
+        if self._config.vies_url:
+            loops["vat numbers"] = VatNumberAsker.of(self._config, engine, self._make_session).run
+        return loops
 
     def _archivist(self) -> Archivist:
         keep = timedelta(days=self._config.events_keep_days)
