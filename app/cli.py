@@ -12,7 +12,7 @@ from dataclasses import replace
 import click
 
 from app.commands.archives import archive
-from app.commands.billing import close_month
+from app.commands.billing import close_month, unbilled
 from app.commands.demo import demo
 from app.commands.events import events
 from app.commands.ledger import ledger
@@ -89,7 +89,7 @@ def migrate() -> None:
     click.echo(f"The schema is at {schema_head()}.")
 
 
-for topic in (archive, close_month, demo, events, ledger, mail, settings, vat_return):
+for topic in (archive, close_month, demo, events, ledger, mail, settings, unbilled, vat_return):
     passerelle.add_command(topic)
 
 

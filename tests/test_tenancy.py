@@ -27,6 +27,7 @@ from tests.webhooks.builders import a_delivery, a_webhook, an_attempt
 # Modules that speak SQL of their own, and why each cannot show anybody what is not theirs.
 RAW = {
     "app.db": "declares it; reads the schema's version",
+    "app.doctor": "an operator's command; rolls back",
     "app.doctor.billing": "an operator's command; counts, and names what was changed",
     "app.doctor.database": "an operator's command; rolls back",
     "app.doctor.events": "an operator's command; counts",
@@ -73,6 +74,7 @@ RAW = {
     "app.webhooks.log": "removes what is 30 days old",
     "app.demo.load": "ANALYZE",
     "app.demo.told": "receipts, while the demonstration is loaded",
+    "app.billing.charges.parties": "the party of a member whom the caller sees",
     "app.billing.ledger.posting": "writes; answers with ids of what it was handed",
     "app.billing.ledger.balances": "sums of one operator's, after require_books",
     "app.billing.ledger.books": "one operator's, after require_books",

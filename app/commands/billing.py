@@ -1,4 +1,5 @@
-"""`passerelle close-month`: close a month of one operator or of all, and finalise its documents."""
+"""`passerelle close-month`: close a month of one operator or of all, and finalise its documents; `passerelle unbilled`:
+what is on no document yet."""
 
 from __future__ import annotations
 
@@ -43,6 +44,34 @@ def close_month(month: date, operator: UUID | None, dry_run: bool) -> None:
         found = _operators(make_session, operator)
         failed = [name for key, name in found if not _closed(make_session, key, name, month, dry_run=dry_run)]
     sys.exit(1 if failed else 0)
+
+
+@click.command()
+@click.option("--operator", type=click.UUID, metavar="ID", help="Only this one; else all, in the order of their names.")
+def unbilled(operator: UUID | None) -> None:
+    """Print what is owed and on no document yet: operator, month, party, kind, count, net, VAT, gross, currency.
+
+    One line each with tabs between, amounts in euros, and a sum of each operator on standard error.
+    """
+    with open_sessions() as make_session:
+        for key, name in _operators(make_session, operator):
+            _show_unbilled(make_session, key, name)
+
+
+def _show_unbilled(make_session: sessionmaker[TenantSession], key: int, name: str) -> None:
+    from app.billing.charges import listing
+    from app.network.models import Operator
+
+    with as_system(make_session) as session:
+        lines = listing.unbilled(session, session.get_one(Operator, key))
+    for line in lines:
+        amounts = (_amount(cents) for cents in (line.net_cents, line.vat_cents, line.gross_cents))
+        words = (name, f"{line.month:%Y-%m}", line.party, line.kind, line.charges, *amounts, line.currency)
+        click.echo("\t".join(str(word) for word in words))
+    total = sum(line.gross_cents for line in lines)
+    click.echo(
+        f"{name}: {sum(line.charges for line in lines)} charges of {_amount(total)} on no document yet", err=True
+    )
 
 
 def _operators(make_session: sessionmaker[TenantSession], uid: UUID | None) -> list[tuple[int, str]]:
@@ -104,4 +133,5 @@ def _said(done: Closed, month: date, *, dry_run: bool) -> str:
 
 
 def _amount(cents: int) -> str:
-    return f"{cents // 100}.{cents % 100:02d}"
+    euros, rest = divmod(abs(cents), 100)
+    return f"{'-' if cents < 0 else ''}{euros}.{rest:02d}"

@@ -93,6 +93,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "change": {"plan_version_id": _ID, "when": "cycle_end"},
     "pause_membership": {"from_day": "2027-07-01", "until_day": "2027-08-31"},
     "resume_membership": {"from_day": "2027-08-16"},
+    "give_notice": {"last_day": "2027-06-30"},
     "extend": {"until": "2027-12-31"},
     "preview_act": {"act": "change", "plan_version_id": _ID},
     "create_feed": {"scope": "me", "name": "Phone"},
@@ -107,6 +108,13 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "create_credit_note": {
         "lines": [{"no": 1, "percent": 50}, {"no": 3, "amount_cents": 1500}],
         "reason": "Salle sans chauffage",
+    },
+    "add_charge": {
+        "party_id": "01890a5d-ac96-774b-bcce-b302099a8057",
+        "description": "Café pour vingt personnes",
+        "quantity_milli": 20000,
+        "unit_price_cents": 250,
+        "service_from": "2026-03-01",
     },
     "invoice_now": {"party_id": "01890a5d-ac96-774b-bcce-b302099a8057", "terms_days": 14},
     "close_a_month": {"month": "2026-11"},

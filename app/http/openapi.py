@@ -38,6 +38,7 @@ TAGS = {
     "calendar": ("Calendars", "Subscriptions for the phone's calendar."),
     "plans": ("Plans", "What can be signed; teams that share it; evidence for plans that are for some."),
     "memberships": ("Memberships", "Signing, changing, pausing, extending, ending, and what each would cost."),
+    "charges": ("Charges", "What is owed before there is a document, and what staff add."),
     "invoices": ("Invoices", "Invoices and credit notes: read, issued at once, corrected; months closed."),
     "webhooks": ("Webhooks", "Addresses of yours that are told of events, signed, and what became of each message."),
     "notifications": ("Notifications", "What one is told by mail."),

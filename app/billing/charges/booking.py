@@ -56,6 +56,14 @@ def due(booking: Booking) -> Cents:
     return cents_of(gross, Vat.of(booking.vat))
 
 
+def owe_the_same(before: Booking | None, after: Booking) -> bool:
+    """Whether an event changed nothing of what is owed, by whom, for what: what staff took back meanwhile (a credit
+    note out of goodwill) then stays taken back."""
+    if before is None or before.status not in WHOLE_PRICE or after.status not in WHOLE_PRICE:
+        return before is not None and due(before) == due(after) == Cents()
+    return replace(before, status=after.status) == after
+
+
 def kind_of(booking: Booking) -> str:
     """What a further charge for it is."""
     return "fee" if booking.status == "cancelled" else "booking"

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.billing.months import HOME_ZONE
 from app.errors import NotFound
 from app.network.models import Member, Operator, Space, VatRegime
 from app.vat.decide import decide
@@ -23,6 +22,7 @@ class Place(NamedTuple):
     operator_id: int
     space_id: int | None
     country: str
+    postcode: str
     currency: str
     zone: ZoneInfo
 
@@ -36,13 +36,16 @@ def place_of(session: Session, space_uid: str | UUID) -> Place:
     if space is None:
         raise NotFound()
     operator = session.get_one(Operator, space.operator_id)
-    return Place(operator.id, space.id, space.country, operator.currency, ZoneInfo(space.timezone))
+    return Place(operator.id, space.id, space.country, space.postcode, operator.currency, ZoneInfo(space.timezone))
 
 
-def place_of_operator(session: Session, operator: Operator) -> Place:
-    """Anywhere: its days are those of its first space."""
-    zone = session.scalar(select(Space.timezone).where(Space.operator_id == operator.id).order_by(Space.id).limit(1))
-    return Place(operator.id, None, operator.country, operator.currency, ZoneInfo(zone or HOME_ZONE))
+def first_place_of(session: Session, operator: Operator) -> Place:
+    """The operator's first space, for what no space in particular supplies. Raises NotFound where it has none."""
+    first = select(Space.uid).where(Space.operator_id == operator.id).order_by(Space.id).limit(1)
+    uid = session.scalar(first)
+    if uid is None:
+        raise NotFound()
+    return place_of(session, uid)._replace(space_id=None)
 
 
 def member_id_of(session: Session, member_uid: str | UUID) -> int:
@@ -65,7 +68,7 @@ def regime_on(session: Session, place: Place, day: date) -> str:
 def vat_where(session: Session, place: Place, day: date) -> dict[str, Any]:
     """The decision for a price of an event that does not tell its own, from before events did: where the space is,
     whoever books, and the gross that was told is kept."""
-    decision = decide(country=place.country, regime=regime_on(session, place, day), day=day)
+    decision = decide(country=place.country, postcode=place.postcode, regime=regime_on(session, place, day), day=day)
     return {
         "permille": decision.rate_permille,
         "category": decision.category,

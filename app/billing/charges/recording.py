@@ -30,19 +30,27 @@ def charge_booking(session: Session, event: Envelope, *, now: datetime) -> None:
     if known is not None and event.seq <= known.seq:
         return
     place = place_of(session, event.data["space_id"])
-    booking = bookings.advance(read(known) if known else None, event.type, with_vat(session, place, event))
+    before = read(known) if known else None
+    booking = bookings.advance(before, event.type, with_vat(session, place, event))
     row = _keep(session, known, event, place, booking)
-    owed = _owed(session, booking, place, row.member_id, now=now)
-    standing = standing_of(session, event.aggregate_id)
+    source = Source(f"event:{event.event_id}", place, event.aggregate_id, row.member_id, now)
+    if not bookings.owe_the_same(before, booking):
+        _charge(session, source, booking)
+    if bookings.is_earned(booking):
+        books = months.hold_books(session, place.operator_id)
+        earn(session, source, books, day=earned_on(booking, place, event.occurred_at))
+
+
+def _charge(session: Session, source: Source, booking: Booking) -> None:
+    """Make what stands of a booking what is owed for it now."""
+    owed = _owed(session, source, booking)
+    standing = standing_of(session, source.subject_uid)
     if owed is None and not standing:
         return
-    books = months.hold_books(session, place.operator_id)
+    books = months.hold_books(session, source.place.operator_id)
     if owed is not None and not books.is_ours(owed.supply.service_from):
         owed = None
-    source = Source(f"event:{event.event_id}", place, event.aggregate_id, row.member_id, now)
     write(session, source, books, settle(standing, owed), reason=booking.status)
-    if bookings.is_earned(booking):
-        earn(session, source, books, day=earned_on(booking, place, event.occurred_at))
 
 
 def charge_membership(session: Session, event: Envelope, *, now: datetime) -> None:
@@ -86,11 +94,12 @@ def owed_for(booking: Booking, place: Place, party_id: int) -> Owed:
     )
 
 
-def _owed(session: Session, booking: Booking, place: Place, member_id: int, *, now: datetime) -> Owed | None:
+def _owed(session: Session, source: Source, booking: Booking) -> Owed | None:
     """None where nothing is: then nobody need be found who would pay it."""
     if bookings.due(booking) == Cents():
         return None
-    return owed_for(booking, place, party_of(session, booking.payer_uid, member_id, place, now=now))
+    party_id = party_of(session, booking.payer_uid, source.member_id, source.place, now=source.now)
+    return owed_for(booking, source.place, party_id)
 
 
 def read(row: BilledBooking) -> Booking:

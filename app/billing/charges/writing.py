@@ -24,8 +24,8 @@ class Source(NamedTuple):
 
     key: str
     place: Place
-    subject_uid: UUID | None
-    member_id: int | None
+    subject_uid: UUID
+    member_id: int
     now: datetime
 
     @property
@@ -37,7 +37,9 @@ def standing_of(session: Session, subject_uid: UUID) -> list[Standing]:
     """What stands of a booking or membership, oldest first; nobody puts it on a document before this transaction
     ends."""
     mine = select(Charge).where(Charge.subject_uid == subject_uid).order_by(Charge.id)
-    rows = session.scalars(mine.with_for_update(key_share=True).execution_options(populate_existing=True)).all()
+    session.scalars(mine.with_for_update(key_share=True)).all()
+    # Once more: a row that somebody wrote while this one waited for the lock is not among those it locked.
+    rows = session.scalars(mine.execution_options(populate_existing=True)).all()
     roots = [row for row in rows if row.corrects_id is None and row.gross_cents > 0]
     return [_standing(root, [row for row in rows if row.corrects_id == root.id]) for root in roots]
 
