@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine
 
 from app.config import Config
 from app.db import make_engine
+from app.doctor.billing import BILLING_CHECKS, sealed_archives_check
 from app.doctor.database import DATABASE_CHECKS
 from app.doctor.events import EVENT_CHECKS, archive_check
 from app.doctor.finding import Fault, Finding
@@ -42,6 +43,8 @@ def _examine_database(engine: Engine, config: Config) -> list[Finding]:
         *EVENT_CHECKS,
         *OUTGOING_CHECKS,
         ("archive", partial(archive_check, config)),
+        *BILLING_CHECKS,
+        ("sealed archives", partial(sealed_archives_check, config)),
     ]
     for name, check in checks:
         findings.append(_tried(name, partial(_in_undone_transaction, engine, check)))
