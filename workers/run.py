@@ -18,6 +18,8 @@ from functools import partial
 
 import structlog
 
+from app.billing.closings.sealing import begin_closings
+from app.billing.ledger.checkpoints import begin_rolling_up
 from app.bus import Bus, Publisher
 from app.config import BadSetting, Config
 from app.db import connection_lost, make_engine, sessions, transaction
@@ -94,6 +96,8 @@ class Crew:
                 subscribe(self._make_session, self._consumers.values())
                 with transaction(self._make_session, SYSTEM) as session:
                     begin_housekeeping(session, now=utc_now())
+                    begin_closings(session, now=utc_now())
+                    begin_rolling_up(session, now=utc_now())
                     figures.count(session, figures.WORKER_STARTS, now=utc_now())
                     begin_digests(session, now=utc_now())
                 return
