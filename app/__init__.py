@@ -20,7 +20,6 @@ BLUEPRINTS = (
     ("app.network.parties.api", "/api/v1"),
     ("app.network.memberships.api", "/api/v1"),
     ("app.network.memberships.offers.api", "/api/v1"),
-    ("app.network.parties.api", "/api/v1"),
     ("app.booking.api", "/api/v1"),
     ("app.booking.finding.api", "/api/v1"),
     ("app.booking.catalogue.api", "/api/v1"),

@@ -121,7 +121,7 @@ def _follows(contract: Contract, version: PlanVersion, from_day: date) -> bool:
 
 def _check_alive(contract: Contract, day: date) -> None:
     if contract.over or contract.timeline.has_ended_by(day):
-        raise WrongState(status="ended")
+        raise WrongState(state="ended")
 
 
 def _say_changed(session: Session, before: Contract, after: Contract, from_day: date, now: datetime) -> None:

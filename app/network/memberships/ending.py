@@ -66,7 +66,7 @@ def extend_membership(session: Session, contract: Contract, *, until: date | Non
     """
     ends_on = contract.timeline.ends_on
     if ends_on is None or contract.over or contract.timeline.has_ended_by(contract.today(now)):
-        raise WrongState(status="running" if ends_on is None else "ended")
+        raise WrongState(state="running" if ends_on is None else "ended")
     if until is not None and not ends_on < until <= contract.today(now) + timedelta(days=LONGEST_DAYS):
         raise Invalid.field("until", f"give a day after {ends_on.isoformat()}, at most ten years ahead")
     membership = contract.membership

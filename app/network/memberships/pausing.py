@@ -57,9 +57,9 @@ def resume(session: Session, contract: Contract, *, from_day: date, now: datetim
     if from_day < contract.today(now):
         raise Invalid.field("from_day", "give today or later")
     if contract.over or contract.timeline.has_ended_by(from_day):
-        raise WrongState(status="ended")
+        raise WrongState(state="ended")
     if not any(_reaches(pause, from_day) for pause in contract.timeline.pauses):
-        raise WrongState(status="running")
+        raise WrongState(state="running")
     member_id, version = contract.membership.member_id, contract.version_on(from_day)
     check_eligible(session, version, member_id=member_id, space_id=contract.space.id, day=from_day)
     after = contract.becoming(pauses=_shortened(session, contract, from_day))
@@ -97,9 +97,9 @@ def _check_days(contract: Contract, from_day: date, until_day: date | None, *, t
     if (from_day - today).days > LONGEST_DAYS or (until_day and (until_day - from_day).days > LONGEST_DAYS):
         raise Invalid.field("until_day", "give at most five years, or no end")
     if contract.over or contract.timeline.has_ended_by(from_day):
-        raise WrongState(status="ended")
+        raise WrongState(state="ended")
     if any(_overlap(pause, Stretch(from_day, until_day)) for pause in contract.timeline.pauses):
-        raise WrongState(status="paused", remedy="resume it first, or choose days that are not paused")
+        raise WrongState(state="paused", remedy="resume it first, or choose days that are not paused")
 
 
 def _overlap(one: Stretch, other: Stretch) -> bool:

@@ -7,12 +7,13 @@ from datetime import date, datetime
 from typing import ClassVar
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from app.errors import Invalid, NotFound, Problem
 from app.network.memberships.contracts import contract_of
 from app.network.memberships.models import Membership, PlanVersion, Team, TeamSeat
+from app.network.memberships.whose import member_uids
 from app.network.models import Operator
 
 
@@ -44,41 +45,48 @@ def find_team(session: Session, uid: UUID, *, lock: bool = False) -> Team:
 
 
 def take_seat(session: Session, team: Team, *, member_id: int, from_day: date, today: date) -> TeamSeat:
-    """Give a member a seat of a locked team from a day on; who has one already keeps it.
+    """Give a member a seat of a locked team from a day on; who has one, or is about to leave it, keeps it.
 
-    Raises Invalid for a day gone by, TooFewSeats where one of its memberships has no seat left then.
+    Raises Invalid for a day gone by, TooFewSeats where one of the team's memberships has no seat left then.
     """
     if from_day < today:
         raise Invalid.field("from_day", "give today or later")
-    if held := _seat(session, team, member_id, from_day):
-        return held
+    seat = _seat(session, team, member_id, from_day)
+    if seat is not None and seat.until_day is None and seat.from_day <= from_day:
+        return seat
+    taken = seats_taken(session, team.id, from_day, but=member_id)
     for membership in _memberships(session, team, from_day):
-        contract = contract_of(session, membership)
-        taken = seats_taken(session, team.id, from_day)
-        if taken + 1 > contract.version_on(from_day).seats:
-            raise TooFewSeats(seats=contract.version_on(from_day).seats, taken=taken)
-    seat = TeamSeat(team_id=team.id, member_id=member_id, from_day=from_day)
-    session.add(seat)
+        seats = contract_of(session, membership).version_on(max(from_day, membership.starts_on)).seats
+        if taken + 1 > seats:
+            raise TooFewSeats(seats=seats, taken=taken)
+    if seat is None:
+        seat = TeamSeat(team_id=team.id, member_id=member_id, from_day=from_day)
+        session.add(seat)
+    seat.from_day, seat.until_day = min(seat.from_day, from_day), None
     session.flush()
     return seat
 
 
-def leave_seat(session: Session, team: Team, *, member_id: int, today: date) -> None:
-    """Give a seat of a locked team up from tomorrow on; one that was to begin later is deleted. Again succeeds."""
-    mine = select(TeamSeat).where(TeamSeat.team_id == team.id, TeamSeat.member_id == member_id)
-    for seat in session.scalars(mine.where(or_(TeamSeat.until_day.is_(None), TeamSeat.until_day > today))):
-        if seat.from_day > today:
-            session.delete(seat)
-        else:
+def leave_seat(session: Session, team: Team, *, member_uid: UUID, today: date) -> None:
+    """Give a seat of a locked team up at the end of today, or before it begins. Again succeeds.
+
+    Raises NotFound for somebody who never had one.
+    """
+    seats = session.scalars(select(TeamSeat).where(TeamSeat.team_id == team.id)).all()
+    members = member_uids(session, {seat.member_id for seat in seats})
+    theirs = [seat for seat in seats if members[seat.member_id] == str(member_uid)]
+    if not theirs:
+        raise NotFound()
+    for seat in theirs:
+        if seat.until_day is None or seat.until_day > today:
             seat.until_day = today
     session.flush()
 
 
-def seats_taken(session: Session, team_id: int, day: date) -> int:
-    """Seats held on `day` or to be taken later: what is promised counts."""
-    lasting = or_(TeamSeat.until_day.is_(None), TeamSeat.until_day >= day)
-    counted = select(func.count(func.distinct(TeamSeat.member_id))).where(TeamSeat.team_id == team_id, lasting)
-    return session.scalar(counted) or 0
+def seats_taken(session: Session, team_id: int, day: date, *, but: int | None = None) -> int:
+    """People with a seat on `day` or to have one later: what is promised counts. `but` is a member not to count."""
+    members = select(TeamSeat.member_id).where(TeamSeat.team_id == team_id, _lasting(day)).distinct()
+    return len(set(session.scalars(members)) - {but})
 
 
 def check_seats(session: Session, team_id: int | None, *, version: PlanVersion, day: date) -> None:
@@ -90,14 +98,21 @@ def check_seats(session: Session, team_id: int | None, *, version: PlanVersion, 
 
 def seats_of(session: Session, team: Team, *, day: date) -> Sequence[TeamSeat]:
     """Who sits there on `day` or will later."""
-    lasting = or_(TeamSeat.until_day.is_(None), TeamSeat.until_day >= day)
-    return session.scalars(select(TeamSeat).where(TeamSeat.team_id == team.id, lasting).order_by(TeamSeat.id)).all()
+    mine = select(TeamSeat).where(TeamSeat.team_id == team.id, _lasting(day))
+    return session.scalars(mine.order_by(TeamSeat.id)).all()
+
+
+def _lasting(day: date) -> ColumnElement[bool]:
+    """Not over by `day`. One that was left before it began has no day."""
+    ends = and_(TeamSeat.until_day >= day, TeamSeat.until_day >= TeamSeat.from_day)
+    return or_(TeamSeat.until_day.is_(None), ends)
 
 
 def _seat(session: Session, team: Team, member_id: int, day: date) -> TeamSeat | None:
-    lasting = or_(TeamSeat.until_day.is_(None), TeamSeat.until_day >= day)
-    held = select(TeamSeat).where(TeamSeat.team_id == team.id, TeamSeat.member_id == member_id, lasting)
-    return session.scalars(held.order_by(TeamSeat.id).limit(1)).one_or_none()
+    """The member's seat of `day` or later, or one that was to begin on it."""
+    mine = select(TeamSeat).where(TeamSeat.team_id == team.id, TeamSeat.member_id == member_id)
+    same = TeamSeat.from_day == day
+    return session.scalars(mine.where(or_(_lasting(day), same)).order_by(same.desc(), TeamSeat.id)).first()
 
 
 def _memberships(session: Session, team: Team, day: date) -> Sequence[Membership]:

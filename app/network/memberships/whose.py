@@ -6,18 +6,22 @@ person who has never been there. They tell the caller nothing but what goes on.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.db import raw
 from app.errors import Invalid
 from app.network.memberships.contracts import Contract
 from app.network.memberships.models import Membership
+from app.network.parties.models import Party
 
 _MEMBER = raw("SELECT id FROM member WHERE uid = :uid AND erased_at IS NULL")
 _MEMBER_UID = raw("SELECT uid FROM member WHERE id = :id")
+_MEMBER_UIDS = raw("SELECT id, uid FROM member WHERE id = ANY(:ids)")
 _PARTY = raw("SELECT uid, country, is_business AND vat_status = 'valid' AS is_business FROM party WHERE id = :id")
 
 
@@ -55,4 +59,17 @@ def member_named(session: Session, uid: UUID, *, field: str = "member_id") -> in
     found: int | None = session.execute(_MEMBER, {"uid": uid}).scalar_one_or_none()
     if found is None:
         raise Invalid.field(field, "there is no such member: ask them for the id that their account shows")
+    return found
+
+
+def member_uids(session: Session, ids: Iterable[int]) -> dict[int, str]:
+    """The public ids of members named in rows that the session has found."""
+    return {row.id: str(row.uid) for row in session.execute(_MEMBER_UIDS, {"ids": list(ids)})}
+
+
+def visible_payer(session: Session, uid: UUID) -> int:
+    """The internal id of a party that the session's person may have charged. Raises Invalid."""
+    found = session.scalar(select(Party.id).where(Party.uid == uid))
+    if found is None:
+        raise Invalid.field("payer_id", "name a party of yours, or one whose books you keep")
     return found
