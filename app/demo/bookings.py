@@ -22,6 +22,7 @@ from app.booking.rules import Standing
 from app.booking.situation import Situation
 from app.booking.wishes import SOURCES, Wish
 from app.demo import stays
+from app.demo.calendar_months import last_month
 from app.demo.people import People
 from app.demo.stays import Stay, next_open_day
 from app.events.catalogue import BookingCompleted, DomainEvent, SpaceClosed
@@ -80,6 +81,23 @@ def _let_accounts_stay(plan: stays.Plan, offers: dict[str, list[Offer]], people:
     ):
         day = next_open_day(offer, local_day(plan.now, offer.zone) + timedelta(days=ahead), times)
         plan.add(offer, people.accounts[login], day, times, title)
+    _let_invoices_be_due(plan, offers, people)
+
+
+def _let_invoices_be_due(plan: stays.Plan, offers: dict[str, list[Offer]], people: People) -> None:
+    """What three customers did last month; the account's plan covers only some of it."""
+    rooms = {slug: _rooms(offers[slug])[0] for slug in ("ath", "namur", "la-cantine")}
+    account, companies = people.accounts["member"], people.companies
+    for offer, member, day_of_month, times, title in (
+        (rooms["ath"], account, 6, ("09:00", "12:00"), "Atelier"),
+        (rooms["ath"], account, 13, ("13:30", "17:00"), "Formation"),
+        (offers["ath"][0], account, 14, ("09:00", "17:00"), ""),
+        (rooms["namur"], companies["namur"], 7, ("09:00", "12:00"), "Réunion d'équipe"),
+        (offers["namur"][0], companies["namur"], 8, ("09:00", "17:00"), ""),
+        (rooms["la-cantine"], companies["la-cantine"], 9, ("10:00", "16:00"), "Atelier"),
+    ):
+        first = last_month(plan.now)
+        plan.add(offer, member, next_open_day(offer, first.replace(day=day_of_month), times), times, title)
 
 
 def _fill_a_room(plan: stays.Plan, offers: list[Offer], people: People) -> Stay:

@@ -17,12 +17,13 @@ from sqlalchemy.orm import Session
 from app.config import Config
 from app.db import make_engine, raw, sessions, transaction
 from app.demo.bookings import add_bookings
+from app.demo.books import close_books
 from app.demo.models import Demonstration
 from app.demo.password import demo_password
 from app.demo.people import ACCOUNTS, add_people
 from app.demo.resources import add_resources
 from app.demo.spaces import add_sites
-from app.demo.told import tell_calendars
+from app.demo.told import tell_workers
 from app.errors import Problem
 from app.network.models import Member, Network
 from app.network.passwords import hash_password, verify
@@ -88,8 +89,10 @@ def _load(session: Session, password: str, *, public_url: str, now: datetime) ->
         add_bookings(session, {slug: site.space for slug, site in sites.items()}, offers, people, now=now)
         session.flush()
         session.execute(_ANALYZE)
+        step("books")
+        close_books(session, sites, people, now=now)
         step("calendars")
-        tell_calendars(session, public_url=public_url, now=now)
+        tell_workers(session, public_url=public_url, now=now)
 
 
 def _progress() -> Any:
@@ -99,14 +102,14 @@ def _progress() -> Any:
 
 
 class _Bar:
-    """Five steps of about equal length."""
+    """Six steps of about equal length."""
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(console=console, transient=True)
 
     def __enter__(self) -> Step:
         self._progress.start()
-        task = self._progress.add_task("Demonstration", total=5)
+        task = self._progress.add_task("Demonstration", total=6)
 
         def step(name: str) -> None:
             self._progress.update(task, advance=1, description=f"Demonstration: {name}")

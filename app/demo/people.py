@@ -8,9 +8,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.demo.numbers import legal_numbers
 from app.demo.spaces import LONG_AGO, Site
 from app.network.memberships.models import Membership, Plan, PlanVersion
 from app.network.models import Employer, Funder, Member, RoleGrant, Teleworker
+from app.network.parties.models import Party
 
 DOMAIN = "passerelle.example"
 HOUR = 60
@@ -65,12 +67,35 @@ ACCOUNTS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Company:
+    """A business that books at a space of the neighbouring country, in its own language."""
+
+    login: str
+    name: str
+    contact: str
+    country: str
+    address: tuple[str, str, str]
+    locale: str
+    space: str
+
+
+COMPANIES = (
+    Company("societe.fr", "Société démo SARL", "Contact démo Lille", "FR", ("Rue de la Démo 1", "59000", "Lille"),
+            "fr", "namur"),
+    Company("bedrijf.be", "Demobedrijf bv", "Contact démo Gent", "BE", ("Demostraat 1", "9000", "Gent"),
+            "nl", "la-cantine"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
 class People:
-    """The accounts by login, the other members by space, and by (member, space) the plans and what they include."""
+    """The accounts by login, the other members by space, by (member, space) the plans and what they include, and by
+    the space they come to the companies."""
 
     accounts: dict[str, Member]
     regulars: dict[str, list[Member]]
     plans: dict[tuple[int, int], tuple[Membership, dict[str, int]]]
+    companies: dict[str, Member]
 
 
 def add_people(session: Session, sites: dict[str, Site], *, password_hash: str, today: date) -> People:
@@ -88,7 +113,7 @@ def add_people(session: Session, sites: dict[str, Site], *, password_hash: str, 
     session.flush()
     included = {version.id: version.included for group in versions.values() for version in group}
     plans = {(row.member_id, row.space_id): (row, included[row.plan_version_id]) for row in memberships}
-    return People(accounts, regulars, plans)
+    return People(accounts, regulars, plans, _add_companies(session, sites))
 
 
 def _account(account: Account, sites: dict[str, Site], password_hash: str) -> Member:
@@ -99,6 +124,42 @@ def _account(account: Account, sites: dict[str, Site], password_hash: str) -> Me
         name=account.name,
         locale="fr",
         password_hash=password_hash,
+    )
+
+
+def _add_companies(session: Session, sites: dict[str, Site]) -> dict[str, Member]:
+    """A business from across the border, as billing names it, behind a member who has no password."""
+    members = {
+        company.space: Member(
+            network_id=sites[company.space].space.network_id,
+            email=f"{company.login}@{DOMAIN}",
+            name=company.contact,
+            locale=company.locale,
+        )
+        for company in COMPANIES
+    }
+    session.add_all(members.values())
+    session.flush()
+    session.add_all(_party(company, members[company.space], n) for n, company in enumerate(COMPANIES, start=9000))
+    session.flush()
+    return members
+
+
+def _party(company: Company, member: Member, n: int) -> Party:
+    numbers = legal_numbers(company.country, n)
+    street, postcode, town = company.address
+    return Party(
+        member_id=member.id,
+        name=company.name,
+        street=street,
+        postcode=postcode,
+        town=town,
+        country=company.country,
+        is_business=True,
+        company_number=numbers.company_number,
+        vat_number=numbers.vat_number,
+        email=member.email,
+        locale=company.locale,
     )
 
 

@@ -46,7 +46,7 @@ def standing_of(session: Session, subject_uid: UUID) -> list[Standing]:
 
 def write(session: Session, source: Source, books: Books, changes: Sequence[Change], *, reason: str) -> None:
     """Write changes as charges; `reason` says on a correction what led to it."""
-    rows = [_row(source, books, change, n, reason) for n, change in enumerate(changes)]
+    rows = [row_of(source, books, change, n, reason) for n, change in enumerate(changes)]
     if rows:
         session.execute(insert(Charge), rows)
 
@@ -93,7 +93,7 @@ def _cents(charge: Charge) -> Cents:
     return Cents(charge.gross_cents, charge.net_cents, charge.vat_cents)
 
 
-def _row(source: Source, books: Books, change: Change, n: int, reason: str) -> dict[str, Any]:
+def row_of(source: Source, books: Books, change: Change, n: int, reason: str) -> dict[str, Any]:
     owed, supply, root = change.owed, change.owed.supply, change.corrects
     month, late = books.month_for(_day_of(change, source.today))
     return {
