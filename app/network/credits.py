@@ -82,9 +82,9 @@ def entry_of(drawn: Drawn) -> dict[str, Any]:
 def give_back(session: Session, *, booking_uid: UUID, draw_no: int, at: datetime) -> int:
     """Give back exactly what that draw took, to the pools and the cycle it came from; from how many pools that was."""
     drawn = session.scalars(
-        select(CreditEntry).where(
-            CreditEntry.booking_uid == booking_uid, CreditEntry.draw_no == draw_no, CreditEntry.reason == "drawn"
-        )
+        select(CreditEntry)
+        .where(CreditEntry.booking_uid == booking_uid, CreditEntry.draw_no == draw_no, CreditEntry.reason == "drawn")
+        .order_by(CreditEntry.id)
     ).all()
     if drawn:
         session.execute(insert(CreditEntry).values([_returned(entry, at=at) for entry in drawn]))
