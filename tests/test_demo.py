@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from schwifty import IBAN
@@ -16,19 +18,26 @@ from sqlalchemy.orm import sessionmaker
 from stdnum.be import vat as be_vat
 from stdnum.fr import siren, tva
 
+from app.billing.charges import booking as bookings
+from app.billing.charges import recording
+from app.billing.charges.models import BilledBooking, Charge
+from app.billing.invoices.models import Invoice
 from app.booking.catalogue.offers import Offer, load_offers, quote_price
 from app.booking.localtime import day_bounds, local_day
 from app.booking.models import Booking, CalendarFragment, Occupancy, Resource
 from app.booking.rules import Standing, check
 from app.config import Config
 from app.db import TenantSession, make_engine, raw, sessions, transaction
+from app.demo.calendar_months import last_month
 from app.demo.load import NotADemonstration, ensure_demo
 from app.demo.members import make_members
 from app.demo.people import ACCOUNTS
-from app.demo.told import CONSUMER
+from app.demo.told import BILLING, CONSUMER
 from app.errors import NotFound
+from app.events.envelope import read
 from app.events.models import Delivery, Due, OutboxRow
 from app.network.accounts import authenticate
+from app.network.memberships.models import Membership
 from app.network.models import Member, Network, Operator, RoleGrant, Space, Teleworker
 from app.network.people import find_person
 from app.tenancy import SYSTEM
@@ -161,7 +170,8 @@ def test_bookings_are_over_or_ahead_each_with_its_events_and_what_becomes_due(de
     assert counted["pending"] == 1
     of_bookings = select(func.count()).where(OutboxRow.aggregate_type == "booking")
     assert demo.scalar(of_bookings) == demo.scalar(select(func.sum(Booking.event_seq)))
-    assert demo.scalar(select(func.count(Due.subject_id))) == counted["confirmed"] + counted["pending"]
+    of_bookings_due = select(func.count(Due.subject_id)).where(Due.kind == "booking.next")
+    assert demo.scalar(of_bookings_due) == counted["confirmed"] + counted["pending"]
     wrong = select(func.count()).where((Booking.status == "completed") != (Booking.ends_at <= NOW))
     assert demo.scalar(wrong) == 0
 
@@ -246,3 +256,78 @@ def test_its_bookings_are_in_calendars_before_any_worker_runs(demo: TenantSessio
     received = select(func.count()).select_from(Delivery).where(Delivery.consumer == CONSUMER, Delivery.state == "done")
     assert demo.scalar(received) == demo.scalar(of_bookings)
     assert demo.scalar(select(func.count(OutboxRow.id)).where(OutboxRow.published_at.is_(None))) == 0
+
+
+def test_last_month_is_closed_with_invoices_for_a_member_and_a_company_from_each_side(
+    demo: TenantSession,
+) -> None:
+    invoices = {
+        row.number[:3]: json.loads(row.snapshot) for row in demo.scalars(select(Invoice).order_by(Invoice.number))
+    }
+    assert set(invoices) == {"ATH", "NAM", "NAN"}
+    member, french, belgian = invoices["ATH"], invoices["NAM"], invoices["NAN"]
+    assert member["buyer"]["name"] == "Membre démo" and not member["buyer"]["is_business"]
+    assert {"membership", "booking"} == {line["kind"] for line in member["lines"]}
+    assert (french["buyer"]["country"], french["seller"]["country"]) == ("FR", "BE")
+    assert (belgian["buyer"]["country"], belgian["seller"]["country"]) == ("BE", "FR")
+    for invoice, permille in ((member, 210), (french, 210), (belgian, 200)):
+        ((category, rate),) = {(tax["category"], tax["permille"]) for tax in invoice["taxes"]}
+        assert (category, rate) == ("S", permille), "where the space is: no reverse charge"
+        assert invoice["period"]["from"][:7] == invoice["period"]["until"][:7] == "2026-10"
+        assert invoice["totals"]["gross_cents"] > 0
+    for company in (french["buyer"], belgian["buyer"]):
+        assert company["is_business"]
+        (siren if company["country"] == "FR" else be_vat).validate(company["company_number"])
+        (tva if company["country"] == "FR" else be_vat).validate(company["vat_number"])
+    assert belgian["locale"] == "nl", "in its own language"
+
+
+def test_every_booking_is_charged_as_the_worker_would_have_and_the_ledger_balances(demo: TenantSession) -> None:
+    charged: dict[UUID, list[Charge]] = {}
+    for charge in demo.scalars(select(Charge).where(Charge.kind == "booking")):
+        charged.setdefault(charge.subject_uid, []).append(charge)
+    rows = demo.scalars(select(BilledBooking)).all()
+    assert len(rows) == demo.scalar(select(func.count(Booking.id)))
+    for row in rows:
+        booking = recording.read(row)
+        charges = charged.pop(row.booking_uid, [])
+        assert sum(each.gross_cents for each in charges) == bookings.due(booking).gross
+        assert all((each.earned_on is not None) == bookings.is_earned(booking) for each in charges)
+    assert charged == {}
+    assert demo.execute(raw("SELECT sum(cents) FROM ledger_entry")).scalar_one() == 0
+
+
+def test_what_the_worker_is_told_again_changes_nothing(demo: TenantSession) -> None:
+    before = demo.scalar(select(func.count(Charge.id)))
+    events = demo.scalars(select(OutboxRow.envelope).where(OutboxRow.aggregate_type == "booking").limit(20))
+    for envelope in events.all():
+        recording.charge_booking(demo, read(envelope), now=NOW)
+    assert demo.scalar(select(func.count(Charge.id))) == before
+    demo.rollback()
+
+
+def test_billing_has_had_all_events_and_papers_wait_for_the_workers(demo: TenantSession) -> None:
+    assert {BILLING, "papers"} <= registry.load().keys()
+    had = select(func.count()).where(Delivery.consumer == BILLING, Delivery.state == "done")
+    events = select(func.count(OutboxRow.id)).where(OutboxRow.aggregate_type.in_(("booking", "membership")))
+    assert demo.scalar(had) == demo.scalar(events)
+    assert demo.scalar(select(func.count()).where(Delivery.consumer == "papers")) == 0
+
+
+def test_who_is_on_a_plan_is_asked_for_fees_from_next_month_on(demo: TenantSession) -> None:
+    dues = demo.execute(select(Due.at, func.count()).where(Due.kind == "membership.next").group_by(Due.at)).all()
+    assert [tuple(row) for row in dues] == [
+        (datetime(2026, 11, 30, 23, tzinfo=UTC), demo.scalar(select(func.count(Membership.id))))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("now", "month"),
+    [
+        ("2026-11-23T08:15:00+00:00", "2026-10-01"), ("2026-12-01T00:05:00+01:00", "2026-10-01"),
+        ("2026-12-01T00:15:00+01:00", "2026-11-01"), ("2027-01-15T12:00:00+00:00", "2026-12-01"),
+        ("2028-03-31T12:00:00+00:00", "2028-02-01"),
+    ],
+)  # fmt: skip
+def test_the_latest_month_that_may_be_closed_is(now: str, month: str) -> None:
+    assert last_month(datetime.fromisoformat(now)).isoformat() == month
