@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
@@ -74,6 +74,14 @@ def world(session: Session) -> tuple[Session, list[Party]]:
     return session, parties
 
 
+ONE, TWO = [("receivable", 700, 0), ("unbilled", -200, 1)], [("receivable", -50, 1), ("receivable", 9, None)]
+KNOWN_TO_MATTER = [
+    ("post", date(2026, 2, 10), ONE), ("roll up",), ("post", date(2026, 2, 3), TWO), ("roll up",), ("again",),
+    ("post", date(2026, 1, 30), TWO), ("post", date(2026, 3, 9), ONE), ("post", date(2026, 2, 10), TWO),
+]  # fmt: skip
+
+
+@example(steps=KNOWN_TO_MATTER, cuts=(date(2026, 2, 3), date(2026, 3, 10)), page=2)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps, cuts=st.tuples(days, days), page=st.integers(1, 3))
 def test_whatever_is_posted_sums_are_what_a_list_of_all_lines_says(
