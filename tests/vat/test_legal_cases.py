@@ -6,9 +6,9 @@ import pytest
 
 from app.vat.mentions import LOCALES, mention_text
 from app.vat.totals import document_totals
-from tests.vat.cases import Case, amounts, corrections, lettings, places, rates_and_regimes, vouchers
+from tests.vat.cases import Case, amounts, corrections, lettings, places, products, rates_and_regimes, vouchers
 
-TOPICS = (rates_and_regimes, places, lettings, amounts, corrections, vouchers)
+TOPICS = (rates_and_regimes, places, lettings, amounts, products, corrections, vouchers)
 CASES = [case for topic in TOPICS for case in topic.CASES]
 
 
