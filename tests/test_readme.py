@@ -73,7 +73,7 @@ def terminal(bash: str, demonstration: Process, tmp_path: Path) -> Iterator[Term
 
 
 def test_a_newcomer_signs_in_looks_books_subscribes_and_cancels(terminal: Terminal) -> None:
-    preparations, typed = blocks()
+    preparations, typed, invoices = blocks()
     for line in preparations.splitlines():
         assert terminal.type(line) == ""
     token, availability, booking, feed, cancel = [line for line in typed.splitlines() if "curl" in line]
@@ -93,6 +93,11 @@ def test_a_newcomer_signs_in_looks_books_subscribes_and_cancels(terminal: Termin
     assert "SUMMARY:First desk" in calendar
     assert '"status":"cancelled"' in terminal.type(cancel)
     assert "500" not in terminal.type(cancel).splitlines()[0], "cancelled again is still cancelled"
+
+    listed, pdf = invoices.splitlines()
+    assert '"number":"ATH-' in terminal.type(listed)
+    until(lambda: terminal.type(pdf).strip() == "200", within=30, every=1, describe="the PDF is drawn")
+    assert "%PDF-1.7" in terminal.type("head -c 8 invoice.pdf")
 
 
 def test_the_readme_gives_exactly_five_lines_of_curl() -> None:

@@ -28,6 +28,7 @@ from tests.webhooks.builders import a_delivery, a_webhook, an_attempt
 RAW = {
     "app.db": "declares it; reads the schema's version",
     "app.doctor": "an operator's command; rolls back",
+    "app.doctor.papers": "an operator's command; counts, and rolls back",
     "app.doctor.billing": "an operator's command; counts, and names what was changed",
     "app.doctor.database": "an operator's command; rolls back",
     "app.doctor.events": "an operator's command; counts",
@@ -60,6 +61,7 @@ RAW = {
     "app.billing.invoices.finalising": "writes the documents of an operator that the caller keeps the books of",
     "app.billing.invoices.standing": "what is settled of documents that the session's person has found",
     "app.booking.situation": "by the person and the resource handed in",
+    "app.booking.finding.standings": "by the person's own id",
     "app.booking.quotes": "writes what somebody was promised; read through the session",
     "app.booking.occupying": "units of a resource already found",
     "app.booking.alternatives": "free times, without whose",
@@ -237,7 +239,18 @@ def _fill_the_rest(session: Session, now: Any) -> None:
     _fill_the_ledger(session, now)
     _fill_charges(session)
     _fill_documents(session, now)
+    _fill_papers(session)
     _fill_closings(session, now)
+
+
+def _fill_papers(session: Session) -> None:
+    from app.billing.invoices.models import Invoice
+    from app.billing.papers.models import OperatorBranding, Paper
+
+    invoice = session.scalars(select(Invoice).order_by(Invoice.id)).first()
+    assert invoice is not None
+    branding = OperatorBranding(operator_id=invoice.operator_id, accent="#0f5b78")
+    session.add_all([Paper(invoice_id=invoice.id), branding])
 
 
 def _fill_closings(session: Session, now: Any) -> None:

@@ -6,6 +6,7 @@ the same octets: its dates are the document's own, and its identifier follows fr
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from html import escape
@@ -23,6 +24,8 @@ WIDTH = RIGHT - LEFT
 GREY, PALE = "#5f6b73", "#e4e9ec"
 PRODUCER = "Passerelle"
 LINE = 1.28  # of the font's size
+
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of every table of every font
 
 _XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
 <rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
