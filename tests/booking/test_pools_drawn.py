@@ -9,6 +9,7 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import select
 
+from app.booking.finding.availability import Search, find_places
 from app.booking.making import Made
 from app.errors import Refused
 from app.network.memberships.models import CreditEntry, TeamSeat
@@ -188,3 +189,24 @@ def test_people_of_a_team_who_book_at_once_never_overdraw_what_they_share(house:
     assert sum(entry.cents for entry in drawn) == -900
     assert sum(part[1] or 0 for each in made for part in cover(each)) == 250
     assert all(sum(part[2] for part in cover(each)) == 605 for each in made)
+
+
+def test_availability_knows_the_seat_the_pause_and_the_discount(house: House) -> None:
+    """Who sits in a team is on a plan of the space; the price found is the price booked."""
+    boss, member, days = house.member(), house.member(), []
+    with house.building() as session:
+        desks = a_pool(session, house.space, rules={"audience": "members"})
+        team = a_team(session, house.space, [member], answers=boss)
+        terms = {"discounts": [{"kind": "*", "percent": 50}], "ends_on": date(2026, 3, 7)}
+        membership = signed(session, boss, house.space, team=team, **terms)
+        paused(session, membership, date(2026, 3, 5), date(2026, 3, 5))
+    for who in (member, boss):
+        for day in range(1, 7):
+            with house.seen_by(who) as (session, person):
+                search = Search(start=at(9, day=day), end=at(11, day=day))
+                found = find_places(session, search, person=person, now=house.now)
+                days += [(who, day, place.price.gross_cents) for place in found]
+    assert days == [(member, day, 605) for day in (1, 2, 4, 5)]
+    assert house.book(member, desks, at(9), at(11)).row["gross_cents"] == 605
+    with pytest.raises(Refused, match="audience"):
+        house.book(member, desks, at(9, day=3), at(11, day=3))

@@ -80,6 +80,7 @@ class _Candidate:
     listing: Listing
     distance_km: float | None
     standing: Standing
+    percent_off: int
 
 
 def find_places(session: Session, search: Search, *, person: Person | None, now: datetime) -> list[Place]:
@@ -163,7 +164,7 @@ def _admitted(
     standings = Standings(session, person, (offer for offer, _, _ in wanted), start=search.start)
     lets = _Verdicts(search, now)
     return [
-        _Candidate(offer, listing, distance, standing)
+        _Candidate(offer, listing, distance, standing, standings.percent_off(offer))
         for offer, listing, distance in wanted
         if lets(offer, standing := standings.at(offer))
     ]
@@ -196,17 +197,20 @@ class _Prices:
 
     def __init__(self, search: Search) -> None:
         self._search = search
-        self._known: dict[tuple[int, int, str, str, str], Price | None] = {}
+        self._known: dict[tuple[int, int, str, str, str, str, int], Price | None] = {}
 
-    def __call__(self, offer: Offer, whose: str) -> Price | None:
-        key = id(offer.tariffs), id(offer.regimes), offer.country, offer.zone.key, whose
+    def __call__(self, offer: Offer, whose: str, percent_off: int) -> Price | None:
+        key = (
+            id(offer.tariffs), id(offer.regimes), offer.country, offer.postcode, offer.zone.key, whose, percent_off,
+        )  # fmt: skip
         if key not in self._known:
-            self._known[key] = self._quote(offer, whose)
+            self._known[key] = self._quote(offer, whose, percent_off)
         return self._known[key]
 
-    def _quote(self, offer: Offer, whose: str) -> Price | None:
+    def _quote(self, offer: Offer, whose: str, percent_off: int) -> Price | None:
+        start, end = self._search.start, self._search.end
         try:
-            return quote_price(offer, start=self._search.start, end=self._search.end, audience=whose)
+            return quote_price(offer, start=start, end=end, audience=whose, percent_off=percent_off)
         except (Refused, VatUndecided):
             return None
 
@@ -234,7 +238,7 @@ def _free(candidates: list[_Candidate], search: Search, taken: Taken, around: _B
         free_units = len(offer.unit_ids) - len(busy)
         if not _enough(offer, free_units, search.people):
             continue
-        price = price_of(offer, audience(candidate.standing))
+        price = price_of(offer, audience(candidate.standing), candidate.percent_off)
         if price is not None:
             yield Place(offer, candidate.listing, free_units, price, candidate.distance_km)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,10 +14,32 @@ from app.booking.catalogue.offers import Offer
 from app.booking.localtime import local_day
 from app.booking.models import Booking
 from app.booking.rules import Standing
-from app.network.memberships.models import Membership
+from app.db import raw
+from app.network.memberships.holding import largest_percent
 from app.network.people import Person
 from app.network.roles import FRONT_DESK
 
+Discounts = list[dict[str, Any]]
+# Of the same memberships as app.booking.situation looks at for one booking: own or by a seat, running, not paused.
+_COVERING = raw(
+    """
+    SELECT m.space_id, v.discounts
+    FROM (SELECT o.id FROM membership o WHERE o.member_id = :member AND o.team_id IS NULL
+          UNION ALL
+          SELECT o.id FROM team_seat e JOIN membership o ON o.team_id = e.team_id JOIN space s ON s.id = o.space_id
+          WHERE e.member_id = :member AND (CAST(:start AS timestamptz) AT TIME ZONE s.timezone)::date
+              BETWEEN e.from_day AND coalesce(e.until_day, 'infinity')) AS mine
+    JOIN membership m ON m.id = mine.id
+    JOIN space s ON s.id = m.space_id
+    CROSS JOIN LATERAL (SELECT (CAST(:start AS timestamptz) AT TIME ZONE s.timezone)::date AS day) AS local
+    JOIN plan_version v ON v.id = coalesce((
+        SELECT t.plan_version_id FROM membership_term t WHERE t.membership_id = m.id AND t.from_day <= local.day
+        ORDER BY t.from_day DESC, t.id DESC LIMIT 1), m.plan_version_id)
+    WHERE local.day BETWEEN m.starts_on AND coalesce(m.ends_on, 'infinity')
+      AND NOT EXISTS (SELECT 1 FROM membership_pause z WHERE z.membership_id = m.id
+                      AND local.day BETWEEN z.from_day AND coalesce(z.until_day, 'infinity'))
+    """
+)
 NOT_COUNTED = ("cancelled", "refused")
 STRANGER = Standing()
 # Days to either side of a start within which its local day, week and month lie.
@@ -29,7 +52,7 @@ class Standings:
     def __init__(self, session: Session, person: Person | None, offers: Iterable[Offer], *, start: datetime) -> None:
         self._person = person
         self._start = start
-        self._memberships = _memberships(session, person) if person else {}
+        self._memberships = _memberships(session, person, start) if person else {}
         self._used = _used(session, person, offers, start) if person else {}
         self._known: dict[int, Standing] = {}
 
@@ -43,12 +66,14 @@ class Standings:
         bookings = self._used.get(offer.resource_id)
         return self._with_use(standing, bookings, offer) if bookings else standing
 
+    def percent_off(self, offer: Offer) -> int:
+        """What the person's plans take off the price of that resource."""
+        return largest_percent(self._memberships.get(offer.space_id, ()), offer.kind)
+
     def _in_space(self, person: Person, offer: Offer) -> Standing:
-        day = local_day(self._start, offer.zone)
-        terms = self._memberships.get(offer.space_id, ())
         return Standing(
             in_network=person.network_id == offer.network_id,
-            is_member=any(first <= day and (last is None or last >= day) for first, last in terms),
+            is_member=offer.space_id in self._memberships,
             is_staff=person.may(FRONT_DESK, offer.space_id),
         )
 
@@ -68,12 +93,12 @@ def audience(standing: Standing) -> str:
     return "members" if standing.is_member else "anyone"
 
 
-def _memberships(session: Session, person: Person) -> dict[int, list[tuple[date, date | None]]]:
-    terms: dict[int, list[tuple[date, date | None]]] = {}
-    own = select(Membership.space_id, Membership.starts_on, Membership.ends_on)
-    for space_id, first, last in session.execute(own.where(Membership.member_id == person.member_id)):
-        terms.setdefault(space_id, []).append((first, last))
-    return terms
+def _memberships(session: Session, person: Person, start: datetime) -> dict[int, list[Discounts]]:
+    """The discounts of each membership that covers the person on the local day of `start`, by space."""
+    held: dict[int, list[Discounts]] = {}
+    for row in session.execute(_COVERING, {"member": person.member_id, "start": start}):
+        held.setdefault(row.space_id, []).append(row.discounts)
+    return held
 
 
 def _used(

@@ -80,12 +80,17 @@ class Held:
         return [each for each in usable if each.pool.unit != CENTS or self.currency == currency]
 
 
+def largest_percent(discounts: Iterable[Sequence[Mapping[str, Any]]], kind: str) -> int:
+    """The largest discount on `kind` among those of several plan versions; 0 without any."""
+    return max((_percent(each, kind) for each in discounts), default=0)
+
+
+def _percent(discounts: Sequence[Mapping[str, Any]], kind: str) -> int:
+    fitting = (written["percent"] for written in discounts if written["kind"] in (ANY_KIND, kind))
+    return max(fitting, default=0)
+
+
 def discount_of(held: Iterable[Held], kind: str) -> Discount | None:
     """The largest discount on `kind` among the memberships."""
-    offered = [
-        Discount(each.plan, written["percent"])
-        for each in held
-        for written in each.discounts
-        if written["kind"] in (ANY_KIND, kind) and written["percent"] > 0
-    ]
-    return max(offered, key=lambda discount: discount.percent, default=None)
+    offered = (Discount(each.plan, _percent(each.discounts, kind)) for each in held)
+    return max((each for each in offered if each.percent), key=lambda each: each.percent, default=None)
