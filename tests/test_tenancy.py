@@ -45,7 +45,7 @@ RAW = {
     "app.notifications.bounces": "one address, by the hash of it, which who asks must know",
     "app.network.parties.checking": "the system's; the answers about one party that has been found",
     "app.network.parties.services": "makes the row of one member, who must be known",
-    "app.network.memberships.whose": "ids of who signed and pays for a membership already found; one by the id they gave",
+    "app.network.memberships.whose": "of a membership or team already found: ids and counts; one member by the id they gave",
     "app.network.people": "one row by the hash of its secret; and a member a role may act for",
     "app.embedded.server": "creates the database; no session, no person",
     "app.events.operations": "an operator's commands",

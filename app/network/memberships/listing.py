@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from app.http.preconditions import etag
 from app.network.memberships.contracts import Contract, plan_of
-from app.network.memberships.models import Membership, Team
+from app.network.memberships.models import Membership
 from app.network.memberships.offers.schemas import describe_version
-from app.network.memberships.whose import payer_of, whose
+from app.network.memberships.whose import payer_of, team_uid, whose
 
 
 def membership_etag(membership: Membership) -> str:
@@ -22,13 +22,12 @@ def membership_etag(membership: Membership) -> str:
 def describe(session: Session, contract: Contract, *, now: datetime) -> dict[str, Any]:
     membership, timeline, today = contract.membership, contract.timeline, contract.today(now)
     held = contract.version_on(max(today, timeline.starts_on))
-    team = session.get(Team, membership.team_id) if membership.team_id is not None else None
     return {
         "id": str(membership.uid),
         "status": status_on(contract, today),
         "space": {"id": str(contract.space.uid), "slug": contract.space.slug, "name": contract.space.name},
         "member_id": whose(session, contract)["member_id"],
-        "team_id": str(team.uid) if team else None,
+        "team_id": team_uid(session, membership),
         "payer_id": payer_of(session, membership).uid,
         "plan": plan_of(session, held).name,
         "terms": describe_version(held),

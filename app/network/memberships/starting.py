@@ -21,7 +21,7 @@ from app.network.memberships.models import Membership, PlanVersion, Team
 from app.network.memberships.overlaps import MembershipOverlap, check_apart
 from app.network.memberships.plans import check_offered
 from app.network.memberships.teams import check_seats
-from app.network.memberships.whose import whose
+from app.network.memberships.whose import team_uid, whose
 from app.network.models import Space
 
 EARLIEST = timedelta(days=31)  # before today, by staff: somebody who came before the papers were done
@@ -94,11 +94,10 @@ def _insert(session: Session, signing: Signing) -> int:
 
 def _started(session: Session, contract: Contract) -> MembershipStarted:
     membership = contract.membership
-    team = session.get_one(Team, membership.team_id) if membership.team_id is not None else None
     return MembershipStarted(
         plan_version_id=str(contract.versions[contract.timeline.first].uid),
         starts_on=membership.starts_on.isoformat(),
         ends_on=membership.ends_on.isoformat() if membership.ends_on else None,
-        team_id=str(team.uid) if team else None,
+        team_id=team_uid(session, membership),
         **whose(session, contract),
     )

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.errors import Invalid, NotFound, Problem
 from app.network.memberships.contracts import contract_of
 from app.network.memberships.models import Membership, PlanVersion, Team, TeamSeat
-from app.network.memberships.whose import member_uids
+from app.network.memberships.whose import member_uids, seated
 from app.network.models import Operator
 
 
@@ -85,8 +85,7 @@ def leave_seat(session: Session, team: Team, *, member_uid: UUID, today: date) -
 
 def seats_taken(session: Session, team_id: int, day: date, *, but: int | None = None) -> int:
     """People with a seat on `day` or to have one later: what is promised counts. `but` is a member not to count."""
-    members = select(TeamSeat.member_id).where(TeamSeat.team_id == team_id, _lasting(day)).distinct()
-    return len(set(session.scalars(members)) - {but})
+    return len(seated(session, team_id, day) - {but})
 
 
 def check_seats(session: Session, team_id: int | None, *, version: PlanVersion, day: date) -> None:

@@ -7,6 +7,7 @@ person who has never been there. They tell the caller nothing but what goes on.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
@@ -22,6 +23,13 @@ from app.network.parties.models import Party
 _MEMBER = raw("SELECT id FROM member WHERE uid = :uid AND erased_at IS NULL")
 _MEMBER_UID = raw("SELECT uid FROM member WHERE id = :id")
 _MEMBER_UIDS = raw("SELECT id, uid FROM member WHERE id = ANY(:ids)")
+_TEAM_UID = raw("SELECT uid FROM team WHERE id = :id")
+_SEATED = raw(
+    """
+    SELECT DISTINCT member_id FROM team_seat
+    WHERE team_id = :team_id AND (until_day IS NULL OR until_day >= greatest(from_day, CAST(:day AS date)))
+    """
+)
 _PARTY = raw("SELECT uid, country, is_business AND vat_status = 'valid' AS is_business FROM party WHERE id = :id")
 
 
@@ -52,6 +60,18 @@ def whose(session: Session, contract: Contract) -> dict[str, str]:
         "space_id": str(contract.space.uid),
         "member_id": str(member),
     }
+
+
+def team_uid(session: Session, membership: Membership) -> str | None:
+    """The public id of the team that shares a membership, if one does."""
+    if membership.team_id is None:
+        return None
+    return str(session.execute(_TEAM_UID, {"id": membership.team_id}).scalar_one())
+
+
+def seated(session: Session, team_id: int, day: date) -> set[int]:
+    """Who has a seat of a team on `day`, or is to have one later."""
+    return set(session.execute(_SEATED, {"team_id": team_id, "day": day}).scalars())
 
 
 def member_named(session: Session, uid: UUID, *, field: str = "member_id") -> int:
