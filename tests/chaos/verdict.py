@@ -123,6 +123,28 @@ _MAILS_OWED = """
 """
 # Of one consumer each, where it runs.
 FORBIDDEN_OF: dict[str, dict[str, str]] = {
+    "billing": {
+        "every booking is charged what it owes, and no more": """
+            SELECT b.uid::text, b.status, o.cents AS owed, c.cents AS charged FROM booking b
+            CROSS JOIN LATERAL (SELECT CASE
+                WHEN b.status IN ('confirmed', 'checked_in', 'completed', 'no_show') THEN (
+                    SELECT coalesce(sum((part #>> '{amount,amount_cents}')::bigint), 0)
+                    FROM jsonb_array_elements(b.cover) AS part WHERE part ->> 'source' = 'money')
+                WHEN b.status = 'cancelled' THEN b.fee_cents ELSE 0 END AS cents) AS o
+            CROSS JOIN LATERAL (SELECT coalesce(sum(gross_cents), 0) AS cents FROM charge
+                WHERE subject_uid = b.uid) AS c
+            WHERE o.cents <> c.cents""",
+        "what is over is earned, and nothing else": """
+            SELECT c.uid::text, b.status, c.earned_on FROM charge c JOIN booking b ON b.uid = c.subject_uid
+            WHERE (c.earned_on IS NOT NULL) <> (b.status IN ('completed', 'no_show')
+                OR b.status = 'cancelled' AND b.fee_cents > 0)""",
+        "what is earned is in the books once": """
+            SELECT * FROM (SELECT coalesce(sum(net_cents), 0) AS earned FROM charge WHERE earned_on IS NOT NULL) AS c,
+                (SELECT coalesce(-sum(cents), 0) AS revenue FROM ledger_entry WHERE account LIKE 'revenue%%') AS l
+            WHERE earned <> revenue""",
+        "every posting balances": """
+            SELECT posting_id, sum(cents) FROM ledger_entry GROUP BY 1 HAVING sum(cents) <> 0""",
+    },
     "calendar": {
         "every booking is in the calendar as it is": """
             SELECT b.uid::text, b.revision, f.revision AS shown FROM booking b
