@@ -88,7 +88,7 @@ def show_me(call: Call) -> Reply:
 def change_me(call: Call, body: dict[str, Any]) -> Reply:
     """Change my name or my language."""
     member = accounts.own_member(call.session, call.person.member_id, lock=True)
-    call.check_match(_version(profile.describe_me(call.session, member, call.person)))
+    call.check_match(_version(profile.describe_me(call.session, member, call.person, now=call.now)))
     accounts.change_account(member, **body)
     return _me(call)
 
@@ -97,7 +97,7 @@ def change_me(call: Call, body: dict[str, Any]) -> Reply:
 def erase_me(call: Call) -> None:
     """Erase my account and sign me out everywhere. Refused (409 `erasure_refused`) while bookings lie ahead."""
     member = accounts.own_member(call.session, call.person.member_id, lock=True)
-    call.check_match(_version(profile.describe_me(call.session, member, call.person)))
+    call.check_match(_version(profile.describe_me(call.session, member, call.person, now=call.now)))
     accounts.erase_account(call.session, member, now=call.now)
 
 
@@ -108,7 +108,7 @@ def export_me(call: Call) -> dict[str, Any]:
     member = accounts.own_member(call.session, person.member_id)
     return {
         "exported_at": instant(call.now),
-        "account": profile.describe_me(call.session, member, person),
+        "account": profile.describe_me(call.session, member, person, now=call.now),
         "tokens": _described(call, tokens.live_tokens(call.session, member_id=person.member_id, now=call.now)),
         "other": accounts.exported(call.session, person.member_id, now=call.now),
     }
@@ -134,7 +134,7 @@ def list_audit(call: Call, space_id: UUID, query: dict[str, Any]) -> Paged:
 
 def _me(call: Call) -> Reply:
     member = accounts.own_member(call.session, call.person.member_id)
-    body = profile.describe_me(call.session, member, call.person)
+    body = profile.describe_me(call.session, member, call.person, now=call.now)
     return Reply(body, etag=_version(body))
 
 

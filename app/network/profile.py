@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.network.memberships.models import Membership, Plan, PlanVersion
+from app.network.memberships.contracts import Contract, contract_of, plan_of
+from app.network.memberships.models import Membership, PlanVersion
+from app.network.memberships.pools import MINUTES, pools_of
 from app.network.models import Employer, Funder, Member, Network, Operator, Space
 from app.network.people import Grant, Person
 
@@ -24,12 +27,12 @@ def describe_account(member: Member) -> dict[str, Any]:
     return {"id": str(member.uid), "email": member.email, "name": member.name, "locale": member.locale}
 
 
-def describe_me(session: Session, member: Member, person: Person) -> dict[str, Any]:
+def describe_me(session: Session, member: Member, person: Person, *, now: datetime) -> dict[str, Any]:
     return {
         **describe_account(member),
         "network": _network(session, member.network_id),
         "roles": [_role(session, grant) for grant in person.grants],
-        "memberships": _memberships(session, member.id),
+        "memberships": _memberships(session, member.id, now),
     }
 
 
@@ -49,23 +52,31 @@ def _role(session: Session, grant: Grant) -> dict[str, Any]:
     }
 
 
-def _memberships(session: Session, member_id: int) -> list[dict[str, Any]]:
-    rows = session.execute(
-        select(Membership, Space, Plan.name, PlanVersion.included)
-        .join(Space, Space.id == Membership.space_id)
-        .join(PlanVersion, PlanVersion.id == Membership.plan_version_id)
-        .join(Plan, Plan.id == PlanVersion.plan_id)
-        .where(Membership.member_id == member_id)
-        .order_by(Membership.starts_on.desc(), Membership.id)
-    )
-    return [
-        {
-            "id": str(membership.uid),
-            "space": {"id": str(space.uid), "slug": space.slug, "name": space.name},
-            "plan": plan,
-            "starts_on": membership.starts_on.isoformat(),
-            "ends_on": membership.ends_on.isoformat() if membership.ends_on else None,
-            "included": included,
-        }
-        for membership, space, plan, included in rows
-    ]
+def _memberships(session: Session, member_id: int, now: datetime) -> list[dict[str, Any]]:
+    """With what it includes today; one that is to come, on its first day; one that is over, on its last."""
+    mine = select(Membership).where(Membership.member_id == member_id)
+    rows = session.scalars(mine.order_by(Membership.starts_on.desc(), Membership.id))
+    return [_membership(session, contract_of(session, row), now) for row in rows]
+
+
+def _membership(session: Session, contract: Contract, now: datetime) -> dict[str, Any]:
+    membership, space = contract.membership, contract.space
+    today = max(contract.today(now), membership.starts_on)
+    version = contract.version_on(min(today, membership.ends_on or today))
+    return {
+        "id": str(membership.uid),
+        "space": {"id": str(space.uid), "slug": space.slug, "name": space.name},
+        "plan": plan_of(session, version).name,
+        "starts_on": membership.starts_on.isoformat(),
+        "ends_on": membership.ends_on.isoformat() if membership.ends_on else None,
+        "included": _minutes(version),
+    }
+
+
+def _minutes(version: PlanVersion) -> dict[str, int]:
+    """Minutes of credit by kind of resource, `*` for any."""
+    sums: dict[str, int] = {}
+    for pool in pools_of(version.credits, version.included):
+        if pool.unit == MINUTES:
+            sums[pool.kind] = sums.get(pool.kind, 0) + pool.amount
+    return sums

@@ -124,7 +124,7 @@ class MembershipShape(Strict):
         keys=fields.String(),
         values=fields.Integer(),
         required=True,
-        metadata={"description": "Minutes a month, by kind of resource."},
+        metadata={"description": "Minutes in each cycle, by kind of resource; `*` is any."},
     )
 
 

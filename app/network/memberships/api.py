@@ -15,6 +15,7 @@ from app.errors import Invalid
 from app.http.operation import Call, Reply, operation
 from app.http.paging import Paged, cut, page_of
 from app.network import audit
+from app.network.memberships import personal as personal  # registers what erasure and export need of memberships
 from app.network.memberships import schemas
 from app.network.memberships.changing import change_plan
 from app.network.memberships.contracts import Contract, contract_of, find_membership, lock_membership

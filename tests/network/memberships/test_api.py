@@ -237,3 +237,20 @@ def test_evidence_is_written_down_by_the_desk_and_shown_to_whom_it_is_about(cast
     assert cast.desk.post(path, json=seen).status_code == 201
     assert [each["status"] for each in cast.ana.get("/eligibilities").json] == ["student"]
     assert cast.ana.post("/memberships", json=cast.wish(plan)).status_code == 201
+
+
+def test_me_shows_what_holds_today_and_nobody_is_forgotten_while_they_are_charged(cast: Cast, clock: Clock) -> None:
+    half = cast.publish(credits=[{"kind": "room", "unit": "minutes", "amount": 600}, {"unit": "cents", "amount": 500}])
+    full = cast.publish(name="Plein temps", credits=[{"unit": "minutes", "amount": 9_000}])
+    path = f"/memberships/{cast.ana.post('/memberships', json=cast.wish(half)).json['id']}"
+    cast.ana.post(f"{path}/changes", json={"plan_version_id": full["versions"][0]["id"], "when": "cycle_end"})
+    shown = cast.ana.get("/me").json["memberships"][0]
+    assert (shown["plan"], shown["included"]) == ("Mi-temps", {"room": 600})
+    clock.now = at("2026-04-01T00:10")
+    shown = cast.ana.get("/me").json["memberships"][0]
+    assert (shown["plan"], shown["included"]) == ("Plein temps", {"*": 9_000})
+    assert cast.ana.delete("/me", etag="*").json["obstacles"][0]["kind"] == "membership"
+    cast.ana.delete(path, etag="*")
+    clock.now = at("2026-04-03T12:00")
+    assert set(cast.ana.get("/me/export").json["other"]) >= {"seats", "eligibilities"}
+    assert cast.ana.delete("/me", etag="*").status_code == 204
