@@ -16,6 +16,7 @@ from app.billing.ledger.accounts import account_named
 from app.billing.ledger.balances import trial_balance
 from app.billing.ledger.books import one_instant
 from app.billing.ledger.exporting import Export, check_export, export, export_charset, export_name
+from app.billing.ledger.models import LedgerEntry
 from app.billing.ledger.statement import Place, statement
 from app.errors import Invalid, NotFound
 from app.http.operation import Call, operation
@@ -75,11 +76,12 @@ def show_statement(call: Call, operator_id: UUID, account: str, query: dict[str,
 )  # fmt: skip
 def export_ledger(call: Call, operator_id: UUID, query: dict[str, Any]) -> Response:
     """The books of a period as a file: `format` fec (operators in France: article A47 A-1 LPF) or csv (semicolons,
-    UTF-8). It holds customers' names: that it was taken is in the audit trail."""
+    UTF-8). Where it holds customers' names, that it was taken is in the audit trail."""
     operator = _books_of(call, operator_id)
     wanted = Export(query["format"], *_period(call, query), query["locale"])
     check_export(operator, wanted)
-    note(call.session, call.person, "ledger.exported", None, str(operator.uid), call.now)
+    if _names_somebody(call, operator, wanted):
+        note(call.session, call.person, "ledger.exported", None, str(operator.uid), call.now)
     answer = Response(
         _streamed(call.services, call.person.scope, operator, wanted),
         mimetype="text/plain",
@@ -88,6 +90,14 @@ def export_ledger(call: Call, operator_id: UUID, query: dict[str, Any]) -> Respo
     answer.headers["Content-Disposition"] = f'attachment; filename="{export_name(operator, wanted)}"'
     answer.headers["Cache-Control"] = "no-store"
     return answer
+
+
+def _names_somebody(call: Call, operator: Operator, wanted: Export) -> bool:
+    """Whether customers are among the lines; those brought forward from before are."""
+    named = select(LedgerEntry.posting_id).where(
+        LedgerEntry.operator_id == operator.id, LedgerEntry.party_id.is_not(None), LedgerEntry.day <= wanted.until
+    )
+    return call.session.scalars(named.limit(1)).first() is not None
 
 
 def _streamed(own: Services, scope: Scope, operator: Operator, wanted: Export) -> Iterator[bytes]:

@@ -76,7 +76,11 @@ def test_the_books_come_as_a_file_and_the_trail_says_who_took_it(
 ) -> None:
     manager = a_manager(session, space)
     api = Client(app, a_token(session, manager))
-    post(session, [a_posting(operator)], now=clock.now)
+    session.commit()
+    nobody = api.get(f"/operators/{operator.uid}/ledger-export")
+    assert (nobody.status_code, nobody.text.count("\n")) == (200, 1)
+    lines = (("receivable", 100, a_party(session).id), ("revenue_other", -80), ("vat_due", -20))
+    post(session, [a_posting(operator, *lines)], now=clock.now)
     session.commit()
     path, year = f"/operators/{operator.uid}/ledger-export", {"from": "2026-01-01", "until": "2026-12-31"}
     answer = api.get(path, query={**year, "format": "fec"})
@@ -84,7 +88,7 @@ def test_the_books_come_as_a_file_and_the_trail_says_who_took_it(
     name = answer.headers["Content-Disposition"].split('"')[1]
     assert len(read_fec(name, answer.data).records) == 3
     as_csv = api.get(path, query={**year, "locale": "en"})
-    assert "utf-8" in as_csv.headers["Content-Type"] and "General" not in as_csv.text and ";Cash;" in as_csv.text
+    assert "utf-8" in as_csv.headers["Content-Type"] and "General" not in as_csv.text and ";Customers;" in as_csv.text
     noted = session.execute(select(AuditEntry.action, AuditEntry.actor_id, AuditEntry.subject)).all()
     assert [tuple(entry) for entry in noted] == [("ledger.exported", manager.id, str(operator.uid))] * 2
 
