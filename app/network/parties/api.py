@@ -67,7 +67,8 @@ def list_customers(call: Call, operator_id: UUID, query: dict[str, Any]) -> Page
     after = page.after[0] if page.after else 0
     rows = customers.customers(call.session, operator, after=after, limit=page.limit + 1)
     shown, last = cut(rows, page, lambda party: [party.id])
-    customers.note(call.session, call.person, operator, "customers.viewed", operator.uid, now=call.now)
+    if any(party.member_id != call.person.member_id for party in shown):  # one's own data is nobody's business
+        customers.note(call.session, call.person, operator, "customers.viewed", operator.uid, now=call.now)
     return Paged([_described(call, party) for party in shown], last)
 
 
