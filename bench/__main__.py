@@ -24,7 +24,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from app.db import migrate
 from app.embedded import EmbeddedPostgres
-from bench import availability, backbone, bookings, events, feed, invoices, memory, webhooks
+from bench import availability, backbone, bookings, events, feed, invoices, ledger, memory, webhooks
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 BROKER = os.environ.get("BROKER_URL", "amqp://guest:guest@127.0.0.1:5672//")
@@ -83,6 +83,11 @@ def _webhooks(server: EmbeddedPostgres) -> list[Figure]:
         return webhooks.figures(url)
 
 
+def _ledger(server: EmbeddedPostgres) -> list[Figure]:
+    with _database(server, "bench_ledger") as url:
+        return ledger.figures(url)
+
+
 def _invoices(server: EmbeddedPostgres) -> list[Figure]:
     with _database(server, "bench_closing") as url:
         found = invoices.closing(url)
@@ -98,6 +103,7 @@ MEASURED: dict[str, Callable[[EmbeddedPostgres], list[Figure]]] = {
     "backbone": _backbone,
     "webhooks": _webhooks,
     "invoices": _invoices,
+    "ledger": _ledger,
     "memory": lambda _server: memory.figures(),
 }
 
