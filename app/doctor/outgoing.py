@@ -1,4 +1,4 @@
-"""What leaves the house: mails and webhooks."""
+"""What leaves the house: mails, webhooks, and questions about VAT numbers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from app.db import raw
 from app.doctor.finding import Fault, spoken
 
 LONGEST_UNSENT = timedelta(minutes=30)  # mails and webhooks, after the time they should have gone
+
+LONGEST_UNHEARD = timedelta(days=3)  # a question about a VAT number without a yes or a no
 
 _MAILS = raw(
     """
@@ -27,6 +29,17 @@ _WEBHOOKS = raw(
             WHERE state IN ('pending', 'failed', 'sending') AND next_attempt_at < clock_timestamp()) AS waiting,
         (SELECT count(*) FROM webhook WHERE archived_at IS NULL AND failing_since IS NOT NULL) AS failing,
         (SELECT count(*) FROM webhook WHERE archived_at IS NULL AND state = 'disabled') AS disabled
+    """
+)
+
+_VAT_NUMBERS = raw(
+    """
+    SELECT count(*) AS unheard, clock_timestamp() - min(since.first) AS longest
+    FROM party p CROSS JOIN LATERAL (
+        SELECT min(c.asked_at) AS first FROM vat_number_check c
+        WHERE c.party_id = p.id AND c.vat_number = p.vat_number AND c.id > coalesce(
+            (SELECT max(a.id) FROM vat_number_check a WHERE a.party_id = p.id AND a.answer <> 'none'), 0)) since
+    WHERE since.first IS NOT NULL
     """
 )
 
@@ -49,7 +62,18 @@ def _webhooks(connection: Connection) -> str:
     return f"{webhooks.failing} webhooks are failing, {webhooks.disabled} disabled: their holders are told"
 
 
+def _vat_numbers(connection: Connection) -> str:
+    asked = connection.execute(_VAT_NUMBERS).one()
+    if asked.longest and asked.longest > LONGEST_UNHEARD:
+        remedy = "vat_number_check.detail says why"
+        raise Fault(
+            f"{asked.unheard} VAT numbers have had no answer, the longest for {spoken(asked.longest)}: {remedy}"
+        )
+    return f"{asked.unheard} VAT numbers wait for an answer"
+
+
 OUTGOING_CHECKS: list[tuple[str, Callable[[Connection], str]]] = [
     ("mails", _mails),
     ("webhooks", _webhooks),
+    ("VAT numbers", _vat_numbers),
 ]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.db import TenantSession, raw
+from app.doctor.finding import Fault
+from app.doctor.outgoing import OUTGOING_CHECKS
 from app.network.parties import checking
 from app.network.parties.checking import FRESH_FOR, PAUSES, ask_again, last_answer, record_answer, stale
 from app.network.parties.models import Party, VatNumberCheck
@@ -167,3 +169,22 @@ def test_whoever_closes_a_month_is_told_of_numbers_not_heard_about_since(session
     asked = {question.party_id for question in checking.next_questions(session, now=clock.now)}
     assert {old.id, silent.id} <= asked
     assert fresh.id not in asked
+
+
+def test_the_doctor_says_when_nobody_has_answered_for_days(session: Session, engine: Engine) -> None:
+    check = dict(OUTGOING_CHECKS)["VAT numbers"]
+    party = a_business(session)
+    long_ago = datetime.now(UTC) - timedelta(days=4)
+
+    def heard(answer: str, *, at: datetime) -> None:
+        saved(session, VatNumberCheck(party_id=party.id, vat_number=NUMBER, asked_at=at, answer=answer))
+        session.commit()
+
+    heard("none", at=long_ago)
+    heard("none", at=datetime.now(UTC))
+    with engine.connect() as connection, pytest.raises(Fault, match=r"1 VAT numbers .* for 4 days"):
+        check(connection)
+    heard("yes", at=datetime.now(UTC))
+    heard("none", at=datetime.now(UTC))
+    with engine.connect() as connection:
+        assert check(connection) == "1 VAT numbers wait for an answer"
