@@ -67,7 +67,8 @@ def show_invoice(call: Call, invoice_id: UUID) -> Any:
     Retry-After while it is being drawn). There is no e-invoice (XML) yet: 406."""
     invoice = listing.find(call.session, invoice_id)
     _note(call, invoice)
-    wanted = request.accept_mimetypes.best_match([JSON, PDF, XML])
+    accepted = request.accept_mimetypes
+    wanted = accepted.best_match([JSON, PDF, XML]) if accepted.provided else JSON
     if wanted == PDF:
         return _pdf(call, invoice)
     if wanted != JSON:
