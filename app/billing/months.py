@@ -67,7 +67,7 @@ class Books(NamedTuple):
 
     def is_ours(self, day: date) -> bool:
         """Whether what began on `day` is billed here; what began earlier was billed elsewhere."""
-        return self.begins is None or day >= self.begins
+        return _is_ours(self.begins, day)
 
     def is_closed(self, day: date) -> bool:
         return self.closed is not None and month_of(day) <= self.closed
@@ -81,6 +81,16 @@ class Books(NamedTuple):
     def posting_day(self, day: date, *, today: date) -> date:
         """The day on which the ledger takes something of `day`: that day, or today once its month is closed."""
         return max(today, self.first_open or today) if self.is_closed(day) else day
+
+
+def is_ours(session: Session, operator_id: int, day: date) -> bool:
+    """Whether what began on `day` is billed here, which does not change: nothing is held for it."""
+    begins = select(BillingMonth.begins).where(BillingMonth.operator_id == operator_id)
+    return _is_ours(session.scalar(begins), day)
+
+
+def _is_ours(begins: date | None, day: date) -> bool:
+    return begins is None or day >= begins
 
 
 def hold_books(session: Session, operator_id: int) -> Books:

@@ -48,9 +48,16 @@ def advance(booking: Booking | None, event_type: str, data: Mapping[str, Any]) -
     return STEPS[event_type](booking, data)
 
 
+def due_gross(booking: Booking) -> int:
+    """What is owed for it altogether, as things stand, with VAT."""
+    return booking.money_cents if booking.status in WHOLE_PRICE else booking.fee_cents
+
+
 def due(booking: Booking) -> Cents:
-    """What is owed for it altogether, as things stand."""
-    gross = booking.money_cents if booking.status in WHOLE_PRICE else booking.fee_cents
+    """The same, with its net and VAT."""
+    gross = due_gross(booking)
+    if not gross:
+        return Cents()
     if gross == booking.price.gross:
         return booking.price
     return cents_of(gross, Vat.of(booking.vat))
@@ -60,7 +67,7 @@ def owe_the_same(before: Booking | None, after: Booking) -> bool:
     """Whether an event changed nothing of what is owed, by whom, for what: what staff took back meanwhile (a credit
     note out of goodwill) then stays taken back."""
     if before is None or before.status not in WHOLE_PRICE or after.status not in WHOLE_PRICE:
-        return before is not None and due(before) == due(after) == Cents()
+        return before is not None and due_gross(before) == due_gross(after) == 0
     return replace(before, status=after.status) == after
 
 

@@ -48,8 +48,6 @@ def _charge(session: Session, source: Source, booking: Booking) -> None:
     if owed is None and not standing:
         return
     books = months.hold_books(session, source.place.operator_id)
-    if owed is not None and not books.is_ours(owed.supply.service_from):
-        owed = None
     write(session, source, books, settle(standing, owed), reason=booking.status)
 
 
@@ -75,11 +73,13 @@ def earned_on(booking: Booking, place: Place, occurred_at: datetime) -> date:
 
 
 def with_vat(session: Session, place: Place, event: Envelope) -> dict[str, Any]:
-    """The event's data; where it tells a price, with how VAT was decided."""
+    """The event's data; where it tells a price, with how VAT was decided. Of what was billed elsewhere nobody asks:
+    the tables may not even reach back so far."""
     if "gross_cents" not in event.data or event.data.get("vat"):
         return event.data
     day = place.day_of(datetime.fromisoformat(event.data["start"]))
-    return {**event.data, "vat": vat_where(session, place, day)}
+    ours = months.is_ours(session, place.operator_id, day)
+    return {**event.data, "vat": vat_where(session, place, day) if ours else {}}
 
 
 def owed_for(booking: Booking, place: Place, party_id: int) -> Owed:
@@ -95,8 +95,10 @@ def owed_for(booking: Booking, place: Place, party_id: int) -> Owed:
 
 
 def _owed(session: Session, source: Source, booking: Booking) -> Owed | None:
-    """None where nothing is: then nobody need be found who would pay it."""
-    if bookings.due(booking) == Cents():
+    """None where nothing is, or it is billed elsewhere: then nobody need be found who would pay it."""
+    place = source.place
+    day = place.day_of(booking.starts_at)
+    if not bookings.due_gross(booking) or not months.is_ours(session, place.operator_id, day):
         return None
     party_id = party_of(session, booking.payer_uid, source.member_id, source.place, now=source.now)
     return owed_for(booking, source.place, party_id)

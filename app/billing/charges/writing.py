@@ -54,7 +54,9 @@ def write(session: Session, source: Source, books: Books, changes: Sequence[Chan
 def earn(session: Session, source: Source, books: Books, *, day: date) -> None:
     """Take for income, on `day` or the first day after it that the books still take, all of a thing that is not yet."""
     due = Charge.subject_uid == source.subject_uid, Charge.earned_on.is_(None), Charge.kind.not_in(DEPOSITS)
-    charges = session.scalars(select(Charge).where(*due).order_by(Charge.id)).all()
+    # Locked first: whether a charge is on a document decides how it is posted, and one may be being written.
+    locked = select(Charge).where(*due).order_by(Charge.id).with_for_update(key_share=True)
+    charges = session.scalars(locked.execution_options(populate_existing=True)).all()
     earn_charges(session, charges, day=books.posting_day(day, today=source.today), now=source.now)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.billing import months
 from app.billing.charges.models import BillingMonth, Charge
 from app.network.models import Member
+from app.network.parties.models import Party
 from tests.billing.charges.builders import APRIL, MARCH, VAT_BE, a_party, an_invoice
 from tests.billing.charges.till import NINE, Till, Told, a_price
 
@@ -175,6 +176,15 @@ def test_what_began_before_billing_did_was_billed_elsewhere(till: Till, booking:
     assert booking.made().tell("completed").cents == []
     ahead = Told(till).made(start=NINE + timedelta(days=40))
     assert ahead.cents == [3025]
+
+
+def test_of_what_was_billed_elsewhere_nothing_is_asked(till: Till, booking: Told) -> None:
+    """Neither the VAT of a year before the tables begin, nor who would pay."""
+    till.session.add(BillingMonth(operator_id=till.operator.id, begins=APRIL))
+    old = a_price(vat=None, resource_kind=None, start=NINE.replace(year=1989))
+    booking.tell("made", status="confirmed", **old).tell("completed")
+    assert (booking.cents, till.session.scalars(select(Party)).all()) == ([], [])
+    booking.again(0).again(1)
 
 
 def test_events_from_before_they_told_their_vat_keep_the_gross_that_was_told(till: Till, booking: Told) -> None:
