@@ -6,7 +6,7 @@ booking draws on the credits of its own cycle, the one that its first local day 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ from app.network.credits import Drawn
 from app.network.memberships.pools import MINUTES, Draw, Left, draw_down
 
 Part = dict[str, Any]
+Shown = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +81,15 @@ def with_money(parts: Sequence[Part], cents: int, currency: str) -> list[Part]:
     return [*(part for part in parts if part["source"] != MONEY), _part(MONEY, owed, currency)]
 
 
-def credit_minutes(parts: Sequence[Part]) -> int:
+def credit_minutes(parts: Sequence[Shown]) -> int:
     """The minutes of plan credit in a cover; credit in cents has none."""
     return sum(part.get("minutes", 0) for part in parts if part["source"] == CREDIT)
 
 
-def credit_cents(parts: Sequence[Part]) -> int:
-    """What plan credit is good for in a cover: its share of the gross price."""
-    return sum(part["amount"]["amount_cents"] for part in parts if part["source"] == CREDIT)
+def credit_money(parts: Sequence[Shown]) -> tuple[int, str]:
+    """The plan credit in cents in a cover, and its currency; credit in minutes is not among it."""
+    amounts = [part["amount"] for part in parts if part["source"] == CREDIT and "minutes" not in part]
+    return sum(amount["amount_cents"] for amount in amounts), amounts[0]["currency"] if amounts else ""
 
 
 def money_cents(parts: Sequence[Part]) -> int:

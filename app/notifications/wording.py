@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from app.booking.cover import credit_minutes, money_cents
+from app.booking.cover import credit_minutes, credit_money, money_cents
 from app.notifications.digest_letter import digest, digest_weekly
 from app.notifications.letters import Letter, Story, Words
 
@@ -225,8 +225,8 @@ def _price(story: Story) -> Rows:
     price, vat = (words.money(facts[name], facts["currency"]) for name in ("gross_cents", "vat_cents"))
     shown = _("%(price)s, of which VAT %(vat)s", price=price, vat=vat) if facts["vat_cents"] else price
     rows = [(_("Price"), shown)]
-    if minutes := credit_minutes(facts["cover"]):
-        rows.append((_("From your plan"), words.duration(minutes)))
+    if credit := _credit(words, facts["cover"]):
+        rows.append((_("From your plan"), credit))
         rows.append((_("To pay"), words.money(money_cents(facts["cover"]), facts["currency"])))
     return rows
 
@@ -272,12 +272,19 @@ def _settled(story: Story) -> list[str]:
         )
     else:
         owed = _("There is nothing to pay.")
-    returned, drawn = credit_minutes(facts.get("returned") or []), credit_minutes(facts["cover"])
+    returned, drawn = _credit(words, facts.get("returned") or []), _credit(words, facts["cover"])
     if returned:
-        return [owed, _("%(time)s are back on your plan.", time=words.duration(returned))]
+        return [owed, _("%(time)s are back on your plan.", time=returned)]
     if drawn and facts.get("reason") == "member":
-        return [owed, _("It came too late for %(time)s to go back on your plan.", time=words.duration(drawn))]
+        return [owed, _("It came too late for %(time)s to go back on your plan.", time=drawn)]
     return [owed]
+
+
+def _credit(words: Words, cover: Sequence[Mapping[str, Any]]) -> str:
+    """The credit of a plan in a cover: time, money, or both; empty without any."""
+    minutes, (cents, currency) = credit_minutes(cover), credit_money(cover)
+    said = [words.duration(minutes)] if minutes else []
+    return " + ".join([*said, words.money(cents, currency)] if cents else said)
 
 
 def _page(story: Story) -> str:
