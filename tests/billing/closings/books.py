@@ -93,7 +93,9 @@ def a_document(session: Session, operator: Operator, party: Party, charge: Charg
     sequence, previous = (last.sequence + 1, last.hash) if last else (1, GENESIS)
     number = f"T{operator.id}-{series}-{sequence:06d}"
     net, vat, gross = (abs(cents) for cents in (charge.net_cents, charge.vat_cents, charge.gross_cents))
-    first = session.scalars(select(Invoice).where(Invoice.operator_id == operator.id).order_by(Invoice.id)).first()
+    first = session.scalars(
+        select(Invoice).where(Invoice.operator_id == operator.id).order_by(Invoice.id).limit(1)
+    ).first()
     uid, rate = new_id(), {"category": "S", "permille": charge.vat_permille}
     said = {
         "format": "passerelle.document/1", "id": str(uid), "kind": "credit_note" if credit else "invoice",
