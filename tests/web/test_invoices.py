@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 from flask import Flask
+from PIL import Image
 from sqlalchemy import select
 from sqlalchemy.orm import sessionmaker
 
@@ -187,3 +189,28 @@ def test_names_in_documents_stay_text(browser: Browser, stage: Stage, make_sessi
         )
     answer = browser.http.get(f"/invoices/{document.uid}").get_data(as_text=True)
     assert "<script>alert" not in answer and "&lt;script&gt;alert" in answer
+
+
+def test_who_keeps_the_books_chooses_how_documents_look(
+    browser: Browser, stage: Stage, make_session: Sessions, tmp_path: Path
+) -> None:
+    with transaction(make_session, SYSTEM) as session:
+        a_role(session, stage.member, "manager", stage.space)
+    address = f"/books/{operator_uid(stage, make_session)}"
+    assert f'href="{address}/look"' in browser.get(address).text
+    browser.get(f"{address}/look")
+    token = re.search(r'name="csrf_token" value="([^"]+)"', browser.page)
+    assert token and 'value="#0f5b78"' in browser.page
+    octets = BytesIO()
+    Image.new("RGB", (30, 12), (200, 30, 60)).save(octets, "PNG")
+    octets.seek(0)
+    sent = {"csrf_token": token[1], "accent": "#aa2244", "text": "Merci", "logo": (octets, "logo.png")}
+    answer = browser.http.post(f"{address}/look", data=sent, content_type="multipart/form-data")
+    assert answer.status_code == 303
+    browser.get(f"{address}/look")
+    assert 'value="#aa2244"' in browser.page and ">Merci</textarea>" in browser.page
+    assert "Take the present logo away" in browser.page and "Saved." in browser.page
+    assert browser.submit(f"{address}/look", accent="#aa2244", text="", without_logo="on").status_code == 303
+    assert "Take the present logo away" not in browser.get(f"{address}/look").text
+    assert browser.submit(f"{address}/look", accent="red", text="").status_code == 422
+    assert browser.get(f"/books/{new_id()}/look").status_code == 404

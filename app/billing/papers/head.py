@@ -42,12 +42,20 @@ def _draw_seller(sheet: Sheet, document: Document, figures: Figures, look: Look,
     seller = document["seller"]
     y = TOP
     if logo is not None:
-        placed = sheet.image(BytesIO(logo), LEFT, y, LOGO_WIDTH, LOGO_HEIGHT, keep_aspect_ratio=True, alt_text="")
-        y += placed.rendered_height + 3 if placed.rendered_height < LOGO_HEIGHT else LOGO_HEIGHT + 3
+        y += _draw_logo(sheet, logo)
     y = sheet.write_at(LEFT, y, seller["name"], size=12, style="B", colour=look.heading, width=COLUMN, most=3)
     for text in (*_address(seller), *_numbers(seller, figures)):
         y = sheet.write_at(LEFT, y, text, size=8.5, colour=GREY, width=COLUMN, most=2)
     return y
+
+
+def _draw_logo(sheet: Sheet, logo: bytes) -> float:
+    """How much room it takes; none where it cannot be read: an invoice is not kept back for the want of a picture."""
+    try:
+        placed = sheet.image(BytesIO(logo), LEFT, TOP, LOGO_WIDTH, LOGO_HEIGHT, keep_aspect_ratio=True, alt_text="")
+    except (OSError, SyntaxError, ValueError):  # what Pillow raises for a file that is damaged
+        return 0.0
+    return float(min(placed.rendered_height, LOGO_HEIGHT)) + 3
 
 
 def _draw_buyer(sheet: Sheet, buyer: Mapping[str, Any], figures: Figures) -> float:
@@ -64,9 +72,9 @@ def _draw_buyer(sheet: Sheet, buyer: Mapping[str, Any], figures: Figures) -> flo
 
 
 def _address(party: Mapping[str, Any]) -> list[str]:
-    """As it is written on an envelope; the country's code before the postcode, as the post reads it."""
+    """As it is written on an envelope, as far as it is known; the country's code before the postcode."""
     town = " ".join(filter(None, (party["postcode"], party["town"])))
-    return [text for text in (party["street"], f"{party['country']}-{town}" if town else party["country"]) if text]
+    return [text for text in (party["street"], f"{party['country']}-{town}" if town else "") if text]
 
 
 def _numbers(party: Mapping[str, Any], figures: Figures) -> list[str]:

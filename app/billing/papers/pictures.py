@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.errors import Invalid
 
-LARGEST_OCTETS = 512 * 1024
+LARGEST_OCTETS = 200 * 1024  # less than a request may hold
 LARGEST_SIDE = 3000
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff"

@@ -120,7 +120,8 @@ class Sheet(FPDF):
 
     def broken(self, text: str, width: float, *, most: int = 0) -> Sequence[str]:
         """The lines that `text` takes in the present font, words broken where they are longer than a line."""
-        lines: list[str] = self.multi_cell(width, text=showable(text), dry_run=True, output="LINES", align="L")
+        lines = self.multi_cell(width, text=showable(text), dry_run=True, output="LINES", align="L")
+        assert isinstance(lines, list)
         kept = [line.strip() for line in lines] or [""]
         if most and len(kept) > most:
             kept = [*kept[: most - 1], f"{kept[most - 1].rstrip()[:-1]}…"]
