@@ -52,6 +52,10 @@ DUE_MODULES = (
     "app.webhooks.log",
     "app.network.memberships.advancing",
     "app.network.memberships.ending",
+    "app.billing.ledger.checkpoints",
+    "app.billing.invoices.finishing",
+    "app.billing.closings.sealing",
+    "app.billing.closings.archive.making",
 )
 
 
