@@ -108,6 +108,9 @@ def test_no_event_carries_names_addresses_or_titles() -> None:
     assert [(channel_id(f), n) for f in FACTS for n in describing.names(f) if personal.search(n)] == []
 
 
+TOLD_FROM = {"app.events.catalogue", "app.events.membership_facts", "app.events.billing_facts"}
+
+
 def publishers() -> dict[str, set[str]]:
     """By the name of a fact's class: the modules under app that import it to publish it."""
     found: dict[str, set[str]] = {}
@@ -116,7 +119,7 @@ def publishers() -> dict[str, set[str]]:
         if module.startswith(NOT_PUBLISHERS):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and node.module == "app.events.catalogue":
+            if isinstance(node, ast.ImportFrom) and node.module in TOLD_FROM:
                 for alias in node.names:
                     found.setdefault(alias.name, set()).add(module)
     return found

@@ -20,7 +20,8 @@ from app.network.memberships import schemas
 from app.network.memberships.changing import change_plan
 from app.network.memberships.contracts import Contract, contract_of, find_membership, lock_membership
 from app.network.memberships.cycles import local_day
-from app.network.memberships.ending import earliest_end, end_membership, extend_membership
+from app.network.memberships.ending import earliest_end, end_membership
+from app.network.memberships.extending import extend_membership
 from app.network.memberships.listing import describe, membership_etag
 from app.network.memberships.models import Membership, Team
 from app.network.memberships.pausing import pause, resume

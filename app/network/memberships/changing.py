@@ -71,7 +71,7 @@ def move(session: Session, contract: Contract, *, version: PlanVersion, from_day
     membership.revision += 1
     if membership.charged_until is None:  # made before fees were asked for here: from now on, and not for the past
         membership.charged_until = from_day - ONE_DAY
-    _say_changed(session, contract, after, from_day, now)
+    say_changed(session, contract, after, from_day, now)
     adjust(session, contract.timeline, after, now=now)
     return advance(session, after, now=now)
 
@@ -124,7 +124,8 @@ def _check_alive(contract: Contract, day: date) -> None:
         raise WrongState(state="ended")
 
 
-def _say_changed(session: Session, before: Contract, after: Contract, from_day: date, now: datetime) -> None:
+def say_changed(session: Session, before: Contract, after: Contract, from_day: date, now: datetime) -> None:
+    """Record what holds from `from_day` on, the version and the last day, and the version that held before."""
     ends_on = after.timeline.ends_on
     fact = MembershipChanged(
         plan_version_id=str(after.version_on(from_day).uid),

@@ -1,4 +1,4 @@
-"""Ending, extending, and what is settled once the last day is over.
+"""Ending, and what is settled once the last day is over.
 
 `membership.ended` is recorded when the last day is settled: when notice is given, or, where it was agreed at the start,
 once it is over. Credits do not survive the last day, and nothing survives the settling: an open pause from the day
@@ -14,20 +14,19 @@ from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.errors import Invalid, WrongState
-from app.events.membership_facts import MembershipChanged, MembershipEnded
+from app.errors import Invalid
+from app.events.membership_facts import MembershipEnded
 from app.events.outbox import record
 from app.network.memberships.charging import adjust, ask, deposit, schedule_next
 from app.network.memberships.contracts import Contract, lock_membership
 from app.network.memberships.cycles import ONE_DAY, day_begins
 from app.network.memberships.models import Membership, MembershipPause
-from app.network.memberships.overlaps import MembershipOverlap, check_apart
+from app.network.memberships.overlaps import MembershipOverlap
 from app.network.memberships.terms import Stretch
 from app.network.memberships.whose import whose
 from app.timekeeper import due, schedule, unschedule
 
 OVER = "membership.over"
-LONGEST_DAYS = 10 * 366
 
 
 def earliest_end(contract: Contract, *, today: date, waived: bool = False) -> date:
@@ -51,32 +50,9 @@ def end_membership(
         return contract
     if ends_on < earliest:
         raise Invalid.field("last_day", f"the notice to be given allows {earliest.isoformat()} or later")
-    after = _ending(session, _without_pauses_after(session, contract, ends_on), ends_on)
+    after = last_day_is(session, _without_pauses_after(session, contract, ends_on), ends_on)
     unschedule(session, OVER, contract.membership.id)
     _say_ended(session, after, "staff" if by_staff else "member", now)
-    adjust(session, contract.timeline, after, now=now)
-    schedule_next(session, after)
-    return after
-
-
-def extend_membership(session: Session, contract: Contract, *, until: date | None, now: datetime) -> Contract:
-    """Let a locked membership that has a last day go on to `until`, or until further notice; its cycles simply follow.
-
-    Raises WrongState where it has no last day or is over, Invalid where `until` is no later, MembershipOverlap.
-    """
-    ends_on = contract.timeline.ends_on
-    if ends_on is None or contract.over or contract.timeline.has_ended_by(contract.today(now)):
-        raise WrongState(state="running" if ends_on is None else "ended")
-    if until is not None and not ends_on < until <= contract.today(now) + timedelta(days=LONGEST_DAYS):
-        raise Invalid.field("until", f"give a day after {ends_on.isoformat()}, at most ten years ahead")
-    membership = contract.membership
-    check_apart(
-        session, member_id=membership.member_id, space_id=membership.space_id, first=ends_on + ONE_DAY, last=until,
-        but=membership.id,
-    )  # fmt: skip
-    after = _ending(session, contract, until)
-    schedule_over(session, after)
-    _say_extended(session, after, ends_on + ONE_DAY, now)
     adjust(session, contract.timeline, after, now=now)
     schedule_next(session, after)
     return after
@@ -111,13 +87,13 @@ def tell_that_it_is_over(session: Session, membership_id: int, *, now: datetime)
         _say_ended(session, contract, "term", now)
 
 
-def _ending(session: Session, contract: Contract, ends_on: date | None) -> Contract:
-    """Raises MembershipOverlap where another has been signed for the days from now on its own, a moment ago."""
-    contract.membership.ends_on = ends_on
-    contract.membership.revision += 1
+def last_day_is(session: Session, contract: Contract, ends_on: date | None) -> Contract:
+    """Write down the last day. Raises MembershipOverlap where another has been signed, a moment ago, for days from now
+    on its own."""
     try:
         with session.begin_nested():
-            session.flush()
+            contract.membership.ends_on = ends_on
+            contract.membership.revision += 1
     except IntegrityError:
         raise MembershipOverlap() from None
     return contract.becoming(ends_on=ends_on)
@@ -133,16 +109,4 @@ def _without_pauses_after(session: Session, contract: Contract, last: date) -> C
 def _say_ended(session: Session, contract: Contract, reason: str, now: datetime) -> None:
     ends_on = contract.timeline.ends_on
     fact = MembershipEnded(ends_on=ends_on.isoformat() if ends_on else "", reason=reason, **whose(session, contract))
-    record(session, contract.membership, fact, at=now)
-
-
-def _say_extended(session: Session, contract: Contract, from_day: date, now: datetime) -> None:
-    version, until = str(contract.version_on(from_day).uid), contract.timeline.ends_on
-    fact = MembershipChanged(
-        plan_version_id=version,
-        previous_plan_version_id=version,
-        from_day=from_day.isoformat(),
-        ends_on=until.isoformat() if until else None,
-        **whose(session, contract),
-    )
     record(session, contract.membership, fact, at=now)

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from app.events.membership_facts import MembershipCharged
 from app.network.memberships.charging import Line, coming
 from app.network.memberships.contracts import Contract
 
@@ -28,7 +27,7 @@ def preview(session: Session, act: Callable[[], Contract]) -> Preview:
     unmade = session.begin_nested()
     try:
         contract = act()
-        facts = [fact for fact in recorded[before:] if isinstance(fact, MembershipCharged)]
+        facts = [fact for fact in recorded[before:] if fact.type == "membership.charged"]
         next_day, next_lines = coming(session, contract) or (None, [])
         return Preview([line for fact in facts for line in fact.lines], next_day, next_lines)
     finally:

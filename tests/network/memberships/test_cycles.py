@@ -54,7 +54,7 @@ def test_the_cycle_of_a_day(
     assert found == Cycle(d(first), d(last))
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(
     day=st.dates(date(2020, 1, 1), date(2040, 12, 31)),
     starts_on=st.dates(date(2020, 1, 1), date(2030, 12, 31)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.network.memberships.proration import share
@@ -35,6 +35,7 @@ def test_a_share_of_a_cycle(price: int, of_days: int, before: int, days: int, ce
     assert share(price, of_days=of_days, before=before, days=days) == cents, what
 
 
+@settings(deadline=None)
 @given(
     price=st.integers(0, 10_000_000),
     of_days=st.integers(1, 366),
@@ -48,6 +49,7 @@ def test_however_a_cycle_is_cut_its_parts_sum_to_its_price(price: int, of_days: 
     assert all(abs(part * of_days - price * n) <= of_days for part, n in zip(parts, lengths, strict=True))
 
 
+@settings(deadline=None)
 @given(of_days=st.integers(1, 366), more=st.integers(0, 10_000), day=st.integers(0, 365))
 def test_a_day_of_a_price_of_a_cent_a_day_is_never_free(of_days: int, more: int, day: int) -> None:
     assert share(of_days + more, of_days=of_days, before=day % of_days, days=1) >= 1
