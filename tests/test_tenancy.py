@@ -95,6 +95,7 @@ RAW = {
     "workers.reconcile": "the outbox and receipts",
     "workers.subscriptions": "who subscribes",
     "workers.keep_time": "the leader's lock",
+    "workers.vat_numbers": "the leader's lock",
     "workers.leader": "the leader's lock",
 }
 
