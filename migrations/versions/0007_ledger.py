@@ -124,7 +124,7 @@ def _postings() -> None:
 def _entries() -> None:
     op.create_table(
         "ledger_entry",
-        sa.Column("posting_id", sa.BigInteger(), nullable=False),
+        sa.Column("posting_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("no", sa.Integer(), nullable=False),
         sa.Column("operator_id", sa.BigInteger(), nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
@@ -132,7 +132,6 @@ def _entries() -> None:
         sa.Column("party_id", sa.BigInteger(), nullable=True),
         sa.Column("cents", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("cents <> 0", name=op.f("ck_ledger_entry_cents")),
-        sa.ForeignKeyConstraint(["posting_id"], ["posting.id"], name=op.f("fk_ledger_entry_posting_id")),
         sa.ForeignKeyConstraint(["party_id"], ["party.id"], name=op.f("fk_ledger_entry_party_id")),
         sa.PrimaryKeyConstraint("posting_id", "no", name=op.f("pk_ledger_entry")),
     )

@@ -51,11 +51,13 @@ class Posting(Base):
 class LedgerEntry(Base):
     """One line of a posting: debit > 0, credit < 0, in cents of the posting's currency.
 
-    `operator_id` and `day` repeat the posting's (the database refuses others), so that an account is read by index.
+    `operator_id` and `day` repeat the posting's, so that an account is read by index. A trigger looks the posting up,
+    once per statement, and refuses others: a foreign key would do so once per line, by a plan made for a table of any
+    size that it once had.
     """
 
     __tablename__ = "ledger_entry"
-    posting_id: Mapped[int] = mapped_column(ForeignKey("posting.id"), primary_key=True)
+    posting_id: Mapped[int] = mapped_column(primary_key=True)
     no: Mapped[int] = mapped_column(Integer, primary_key=True)
     operator_id: Mapped[int]
     day: Mapped[date]

@@ -28,6 +28,14 @@ _POSTINGS = raw("""
     ORDER BY p.id, e.no
 """)
 
+_HEADLESS = raw("""
+    SELECT coalesce(CAST(o.uid AS text), '') AS operator, e.posting_id
+    FROM ledger_entry e LEFT JOIN operator o ON o.id = e.operator_id
+    WHERE (CAST(:operator_id AS bigint) IS NULL OR e.operator_id = :operator_id) AND e.day >= :since AND e.day <= :until
+      AND NOT EXISTS (SELECT FROM posting p WHERE p.id = e.posting_id)
+    GROUP BY o.uid, e.posting_id ORDER BY e.posting_id
+""")
+
 
 class Stored(NamedTuple):
     """A posting as it is in the database: what it says (canonical), and the digest of what it said when written."""
@@ -41,10 +49,11 @@ class Stored(NamedTuple):
 
 
 class LedgerFault(NamedTuple):
-    """A posting that is not as it was written, and what is wrong with it: changed, unbalanced, empty or astray."""
+    """A posting that is not as it was written, and what is wrong with it: changed, unbalanced, empty, astray, or
+    without its header."""
 
     operator: str
-    posting: UUID
+    posting: UUID | None
     key: str
     wrong: str
 
@@ -71,7 +80,16 @@ def verify(
     What a posting says includes each cent, account, party, day, key and fact. A posting that was removed altogether is
     found by checkpoints, closings and archives.
     """
-    return faults(postings(database, operator_id=operator_id, since=since, until=until))
+    yield from faults(postings(database, operator_id=operator_id, since=since, until=until))
+    yield from headless(database, operator_id=operator_id, since=since, until=until)
+
+
+def headless(
+    database: Session | Connection, *, operator_id: int | None = None, since: date = date.min, until: date = date.max
+) -> Iterator[LedgerFault]:
+    """Entries whose posting is not there."""
+    for row in database.execute(_HEADLESS, {"operator_id": operator_id, "since": since, "until": until}):
+        yield LedgerFault(row.operator, None, f"number {row.posting_id}", "without its header")
 
 
 def faults(stored: Iterable[Stored]) -> Iterator[LedgerFault]:

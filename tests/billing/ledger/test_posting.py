@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from psycopg import Cursor
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.billing.ledger.models import LedgerEntry
@@ -159,3 +159,16 @@ def test_three_thousand_lines_take_as_many_statements_as_three(
     assert post(session, many, now=clock.now) == 0
     assert len(heard) == 3
     session.commit()
+
+
+def test_the_checks_read_by_index_though_they_were_planned_for_an_empty_table(session: Session, clock: Clock) -> None:
+    """Plans are kept: what is right for ten postings would be a scan per posting for the thousand that follow."""
+    operator, connection = an_operator(session), session.connection()
+    connection.execute(text("ANALYZE"))
+    for batch in [1] * 10 + [200]:
+        post(session, [a_posting(operator) for _ in range(batch)], now=clock.now)
+        connection.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+        connection.execute(text("SET CONSTRAINTS ALL DEFERRED"))
+    scans = "SELECT relname, seq_scan FROM pg_stat_xact_user_tables WHERE relname IN ('posting', 'ledger_entry')"
+    found = {row.relname: row.seq_scan for row in connection.execute(text(scans))}
+    assert found == {"posting": 0, "ledger_entry": 0}
