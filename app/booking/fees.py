@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from app.booking import cancellation
+from app.booking.cancellation import Step, Terms
 from app.booking.cover import money_cents
 from app.money import round_half_up
 
+FREE = cancellation.terms_to_json(cancellation.ALWAYS_FREE)
 OPEN = ("held", "pending", "confirmed")  # may still be moved or cancelled
 
 
@@ -30,8 +33,7 @@ def _fee_percent(booking: Any, *, now: datetime) -> int:
     """By the frozen terms; nothing before the space has said yes."""
     if booking.status != "confirmed":
         return 0
-    terms = cancellation.terms_from_json(booking.terms["cancellation"])
-    return cancellation.fee_percent(terms, start=booking.starts_at, now=now)
+    return cancellation.fee_percent(_terms(booking), start=booking.starts_at, now=now)
 
 
 def free_until(booking: Any) -> datetime | None:
@@ -39,5 +41,15 @@ def free_until(booking: Any) -> datetime | None:
     when nobody has said yes yet."""
     if booking.status != "confirmed" or booking.terms.get("moved_late") or booking.terms.get("least_fee_cents"):
         return None
-    terms = cancellation.terms_from_json(booking.terms["cancellation"])
-    return cancellation.free_until(terms, start=booking.starts_at)
+    return cancellation.free_until(_terms(booking), start=booking.starts_at)
+
+
+def _terms(booking: Any) -> Terms:
+    steps = booking.terms.get("cancellation") or FREE  # none were written down: it was free
+    return _known_terms(tuple((step["hours_before"], step["percent"]) for step in steps))
+
+
+@lru_cache(maxsize=1024)
+def _known_terms(steps: tuple[tuple[int, int], ...]) -> Terms:
+    """Most bookings share their terms: they are judged once."""
+    return Terms(tuple(Step(hours, percent) for hours, percent in steps))

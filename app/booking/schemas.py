@@ -148,7 +148,11 @@ class CancellingShape(Schema):
     """What cancelling would cost its member now, whether plan credit would come back, and until when it is free."""
 
     fee = fields.Nested(MoneyShape, required=True)
-    free_until = fields.AwareDateTime(required=True, allow_none=True)
+    free_until = fields.AwareDateTime(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Null when it never is, and while the space has not said yes: it costs nothing then."},
+    )
     credit_returns = fields.Boolean(required=True)
 
 
