@@ -32,11 +32,12 @@ class Place(NamedTuple):
 
 def place_of(session: Session, space_uid: str | UUID) -> Place:
     """Raises NotFound."""
-    space = session.scalars(select(Space).where(Space.uid == UUID(str(space_uid)))).one_or_none()
-    if space is None:
+    facts = (Operator.id, Space.id, Space.country, Space.postcode, Operator.currency, Space.timezone)
+    query = select(*facts).join(Operator, Operator.id == Space.operator_id).where(Space.uid == UUID(str(space_uid)))
+    found = session.execute(query).one_or_none()
+    if found is None:
         raise NotFound()
-    operator = session.get_one(Operator, space.operator_id)
-    return Place(operator.id, space.id, space.country, space.postcode, operator.currency, ZoneInfo(space.timezone))
+    return Place(*found[:5], zone=ZoneInfo(found[5]))
 
 
 def first_place_of(session: Session, operator: Operator) -> Place:
