@@ -60,7 +60,6 @@ QUERIES: dict[str, dict[str, str]] = {
     "list_availability": {"start": "2026-03-02T09:00:00Z", "end": "2026-03-02T10:00:00Z"},
     "show_hours": {"from": "2026-03-02", "to": "2026-03-08"},
     "show_occupancy": {"from": "2026-03-02", "to": "2026-03-08"},
-    "show_vat_return": {"from": "2026-01-01", "to": "2026-03-31"},
 }
 
 Wrong = dict[str, str]

@@ -22,4 +22,5 @@ blueprint = Blueprint("vat_return", __name__)
 def show_vat_return(call: Call, operator_id: UUID, query: dict[str, Any]) -> dict[str, Any]:
     """The boxes of an operator's VAT return for a period, from the documents issued in it."""
     operator = kept_operator(call.session, operator_id, person=call.person)
-    return vat_return(call.session, operator, first=query["from_"], last=query["to"])
+    last = query["to"] or call.now.date()
+    return vat_return(call.session, operator, first=query["from_"] or last.replace(month=1, day=1), last=last)

@@ -8,10 +8,10 @@ from app.http.schemas import Strict
 
 
 class Period(Strict):
-    """Both days count."""
+    """Both days count. Without them: this year, until today."""
 
-    from_ = fields.Date(data_key="from", required=True)
-    to = fields.Date(required=True)
+    from_ = fields.Date(data_key="from", load_default=None)
+    to = fields.Date(load_default=None)
 
 
 class BoxShape(Strict):
