@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -20,11 +20,11 @@ from app.billing.closings import content, counters
 from app.billing.closings.days import DAY, KINDS, begin_of, ended_with
 from app.billing.closings.finding import Window, totals_of
 from app.billing.closings.models import Closing, ClosingBook
-from app.billing.closings.sealing import daily
+from app.billing.closings.sealing import CLOSE, daily
+from app.events.models import Due
 from app.network.models import Operator
 
 AT_A_TIME = 100
-LONGEST_DAY = timedelta(hours=26)
 UNREADABLE = (KeyError, TypeError, ValueError, AttributeError)
 
 
@@ -135,10 +135,16 @@ def _amounts(rows: Sequence[counters.Row]) -> str:
 
 
 def _is_missing(session: Session, book: ClosingBook, kind: str, last: Closing | None) -> bool:
-    """Whether a closing was removed from the end: days end with the line, or a day before; months with their days."""
+    """Whether a closing was removed from the end: days end with the line, unless they are behind; months with days."""
     closed_until = last.ends_at if last else begin_of(book.begins_on, ZoneInfo(book.timezone))
     if kind == DAY:
-        return book.bounded_until > closed_until + LONGEST_DAY
+        return book.bounded_until > closed_until and not _is_behind(session, book)
     days = session.scalars(select(Closing.last_day).filter_by(operator_id=book.operator_id, kind=DAY))
     ends = (day for day in days if kind in ended_with(day))
     return max(ends, default=date.min) > (last.last_day if last else date.min)
+
+
+def _is_behind(session: Session, book: ClosingBook) -> bool:
+    """Whether days before the line are still to be sealed: the line is drawn one step before."""
+    coming = session.get(Due, (CLOSE, book.operator_id))
+    return coming is not None and (coming.at < book.bounded_until or coming.attempts > 0)

@@ -25,7 +25,7 @@ class ClosingBook(Base):
     """How far an operator's books are closed. `timezone` is that of its first space, and never changes.
 
     What is recorded before `bounded_until` is final: whatever is written later is recorded at that instant at the
-    earliest, by trigger. It runs at most one day ahead of the last daily closing.
+    earliest, by trigger. It is ahead of the last daily closing only while days up to it are being sealed.
     """
 
     __tablename__ = "closing_book"

@@ -4,7 +4,8 @@ What software that records payments of private customers owes in France (CGI art
 
 The timekeeper calls `close_next`, which takes one step: it draws the line at the end of the next day, or, that done,
 seals the day, and with its last day the month and the year. Drawing and sealing are transactions of their own, so that
-nobody who writes waits for sums. After days of standstill it is called again at once, a step at a time, in order.
+nobody who writes waits for sums. After a standstill the line is drawn once for up to a month of days, which are then
+sealed each by itself, in order.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from app.billing.closings import content
 from app.billing.closings.books import book_of, bound, open_books
-from app.billing.closings.days import DAY, MONTH, begin_of, end_of, ended_with, first_of
+from app.billing.closings.days import DAY, MONTH, begin_of, end_of, ended_with, first_of, local_day
 from app.billing.closings.finding import Window, totals_of
 from app.billing.closings.models import Closing, ClosingBook
 from app.events.models import Due
@@ -34,6 +35,8 @@ AT_ONCE = timedelta(seconds=1)
 TRY_AGAIN = timedelta(seconds=5)
 JUST_BEFORE = timedelta(microseconds=1)  # a due row must not be given the instant it has: it would be taken for done
 BATCH = 50
+ONE_DAY = timedelta(days=1)
+MOST_DAYS = timedelta(days=30)  # after standstill, sealed one after the other in one transaction
 
 
 def begin_closings(session: Session, *, now: datetime) -> None:
@@ -58,32 +61,35 @@ def close_next(session: Session, operator_id: int, *, now: datetime) -> None:
     if book is None:
         return
     before = last_closing(session, operator_id, DAY)
-    day = before.last_day + timedelta(days=1) if before else book.begins_on
+    day = before.last_day + ONE_DAY if before else book.begins_on
     zone = ZoneInfo(book.timezone)
     ends_at = end_of(day, zone)
     if now < ends_at:
         schedule(session, CLOSE, operator_id, ends_at)
     elif book.bounded_until < ends_at:
-        drawn = bound(session, book, ends_at)
-        schedule(session, CLOSE, operator_id, ends_at - JUST_BEFORE if drawn else now + TRY_AGAIN)
+        line = end_of(min(local_day(now, zone) - ONE_DAY, day + MOST_DAYS), zone)
+        drawn = bound(session, book, line)
+        schedule(session, CLOSE, operator_id, line - JUST_BEFORE if drawn else now + TRY_AGAIN)
     else:
-        seal_day(session, book, day, before, now=now)
-        schedule(session, CLOSE, operator_id, end_of(day + timedelta(days=1), zone))
+        while end_of(day, zone) <= book.bounded_until:
+            before, day = seal_day(session, book, day, before, now=now), day + ONE_DAY
+        schedule(session, CLOSE, operator_id, end_of(day, zone))
 
 
-def seal_day(session: Session, book: ClosingBook, day: date, before: Closing | None, *, now: datetime) -> None:
-    """Close one day whose line is drawn, and what ends with it."""
+def seal_day(session: Session, book: ClosingBook, day: date, before: Closing | None, *, now: datetime) -> Closing:
+    """Close one day whose line is drawn, and what ends with it; returns the day's closing."""
     zone = ZoneInfo(book.timezone)
     window = Window(book.operator_id, before.ends_at if before else begin_of(day, zone), end_of(day, zone))
     [totals] = totals_of(session, [window])
     operator = session.get_one(Operator, book.operator_id)
     number = before.number + 1 if before else 1
     period = content.Period(DAY, number, day, day, window.starts_at, window.ends_at, book.timezone)
-    _seal(session, operator, period, totals, before, now=now)
+    closed = _seal(session, operator, period, totals, before, now=now)
     for kind in ended_with(day):
         _seal_of_days(session, operator, book, kind, day, now=now)
         if kind == MONTH:
             schedule(session, ARCHIVE, book.operator_id, now)
+    return closed
 
 
 def _seal_of_days(
@@ -103,28 +109,28 @@ def _seal_of_days(
 def _seal(
     session: Session, operator: Operator, period: content.Period, totals: content.Totals, before: Closing | None, *,
     now: datetime, days: Mapping[str, Any] | None = None,
-) -> None:  # fmt: skip
+) -> Closing:  # fmt: skip
     said = content.written(
         operator=str(operator.uid), period=period, totals=totals, days=days,
         before=json.loads(before.snapshot) if before else None, before_hash=before.hash if before else None,
     )  # fmt: skip
     text = content.canonical(said)
-    session.add(
-        Closing(
-            operator_id=operator.id,
-            kind=period.kind,
-            number=period.number,
-            first_day=period.first_day,
-            last_day=period.last_day,
-            starts_at=period.starts_at,
-            ends_at=period.ends_at,
-            snapshot=text,
-            hash=content.hash_of(text),
-            previous_hash=before.hash if before else None,
-            sealed_at=now,
-        )
+    closing = Closing(
+        operator_id=operator.id,
+        kind=period.kind,
+        number=period.number,
+        first_day=period.first_day,
+        last_day=period.last_day,
+        starts_at=period.starts_at,
+        ends_at=period.ends_at,
+        snapshot=text,
+        hash=content.hash_of(text),
+        previous_hash=before.hash if before else None,
+        sealed_at=now,
     )
+    session.add(closing)
     session.flush()
+    return closing
 
 
 def last_closing(session: Session, operator_id: int, kind: str) -> Closing | None:

@@ -32,7 +32,7 @@ CLOSE = st.tuples(st.just("close"))
 pytestmark = pytest.mark.usefixtures("home")
 
 
-@settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(ZONES), st.sampled_from(BEGINNINGS), st.lists(st.one_of(SALE, WAIT, CLOSE), max_size=14))
 def test_closings_add_up(
     make_session: sessionmaker[TenantSession], clock: Clock, zone: str, begins: datetime, story: list[Any]

@@ -91,6 +91,9 @@ BY_HAND: dict[str, tuple[str, str, dict[str, str]]] = {
     "the last closings less": (
         "closing", "DELETE FROM closing WHERE kind = 'day' AND first_day > '2026-10-29'", {"closings": "is not there"},
     ),
+    "the last day's closing less": (
+        "closing", "DELETE FROM closing WHERE kind = 'day' AND first_day = '2026-11-01'", {"closings": "is not there"},
+    ),
     "the last month's closing less": (
         "closing", "DELETE FROM closing WHERE kind = 'month' AND number = 2", {"closings": "month 2"},
     ),
