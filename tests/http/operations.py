@@ -115,9 +115,9 @@ def _a_webhook(session: Session, space: Space, clock: Clock) -> dict[str, Any]:
     return {"webhook_id": webhook.uid, "delivery_id": delivery.uid, "secret_id": saved(session, secret).uid}
 
 
-def fingerprint(session: Session) -> str:
-    """Of every row of every table: equal before and after means that nothing was written."""
-    tables = sorted(Base.metadata.tables)
+def fingerprint(session: Session, *, but: tuple[str, ...] = ()) -> str:
+    """Of every row of every table (`but` some): equal before and after means that nothing was written."""
+    tables = sorted(set(Base.metadata.tables) - set(but))
     parts = " UNION ALL ".join(
         f"SELECT '{name}' AS name, md5(string_agg(t::text, '|' ORDER BY t::text)) AS digest FROM \"{name}\" t"
         for name in tables
