@@ -93,9 +93,10 @@ def export_ledger(call: Call, operator_id: UUID, query: dict[str, Any]) -> Respo
 
 
 def _names_somebody(call: Call, operator: Operator, wanted: Export) -> bool:
-    """Whether customers are among the lines; those brought forward from before are."""
+    """Whether customers other than the caller are among the lines, or among the balances brought forward."""
+    own = select(Party.id).where(Party.member_id == call.person.member_id)
     named = select(LedgerEntry.posting_id).where(
-        LedgerEntry.operator_id == operator.id, LedgerEntry.party_id.is_not(None), LedgerEntry.day <= wanted.until
+        LedgerEntry.operator_id == operator.id, LedgerEntry.party_id.not_in(own), LedgerEntry.day <= wanted.until
     )
     return call.session.scalars(named.limit(1)).first() is not None
 
