@@ -68,13 +68,19 @@ def by_the_system(_entity: Any, _scope: Scope) -> ColumnElement[bool]:
     return false()
 
 
+def is_own(member_id: Any, scope: Scope) -> ColumnElement[bool]:
+    """Whether a column names the person of `scope`; to nobody's eyes a row without a member is nobody's own."""
+    own: ColumnElement[bool] = false() if scope.member_id is None else member_id == scope.member_id
+    return own
+
+
 def by_owner_or_staff(entity: Any, scope: Scope) -> ColumnElement[bool]:
     """The member it belongs to, and the staff of the space it happens in."""
-    return (entity.member_id == scope.member_id) | entity.space_id.in_(scope.space_ids)
+    return is_own(entity.member_id, scope) | entity.space_id.in_(scope.space_ids)
 
 
 def by_owner(entity: Any, scope: Scope) -> ColumnElement[bool]:
-    return entity.member_id == scope.member_id
+    return is_own(entity.member_id, scope)
 
 
 def by_staff(entity: Any, scope: Scope) -> ColumnElement[bool]:

@@ -45,7 +45,7 @@ RAW = {
     "app.notifications.bounces": "one address, by the hash of it, which who asks must know",
     "app.network.parties.checking": "the system's; the answers about one party that has been found",
     "app.network.parties.services": "makes the row of one member, who must be known",
-    "app.network.memberships.whose": "of a membership or team already found: ids and counts; one member by the id they gave",
+    "app.network.memberships.whose": "of a membership or team already found: ids and counts; one member by id",
     "app.network.people": "one row by the hash of its secret; and a member a role may act for",
     "app.embedded.server": "creates the database; no session, no person",
     "app.events.operations": "an operator's commands",
@@ -310,6 +310,7 @@ def _fill_charges(session: Session) -> None:
     booking = session.scalars(select(Booking)).one()
     space = session.get_one(Space, booking.space_id)
     party = session.scalars(select(Party)).one()
+    saved(session, Party(name="Of nobody", country="BE"))  # and nobody's: an employer's, a team's
     price = {"currency": "EUR", "gross_cents": 3025, "net_cents": 2500, "vat_cents": 525, "money_cents": 3025}
     period = {"starts_at": booking.starts_at, "ends_at": booking.ends_at}
     place = {"operator_id": space.operator_id, "space_id": space.id, "member_id": booking.member_id}

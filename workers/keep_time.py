@@ -21,7 +21,19 @@ from app.timekeeper import Clock, Timekeeper, utc_now
 from workers.leader import lead
 
 # What becomes due is declared where it is done; a module that is not loaded would never be called.
-DUE_IN = (housekeeping, deciding, waiting, reminding, digest, advancing, ending, finishing, sealing, archiving, checkpoints)
+DUE_IN = (
+    housekeeping,
+    deciding,
+    waiting,
+    reminding,
+    digest,
+    advancing,
+    ending,
+    finishing,
+    sealing,
+    archiving,
+    checkpoints,
+)
 BATCH = 100
 EVERY = timedelta(seconds=0.5)
 SOONEST = timedelta(seconds=0.01)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Integer
 
 from app.db import Base, Key, PublicId
-from app.tenancy import Scope, by_the_system, seen
+from app.tenancy import Scope, by_the_system, is_own, seen
 
 KINDS = ("booking", "fee", "membership", "adjustment", "deposit", "deposit_return", "manual")
 UNITS = ("hour", "day", "cycle", "piece")
@@ -24,10 +24,8 @@ def by_who_owes_and_who_is_owed(entity: Any, scope: Scope) -> ColumnElement[bool
     """A charge is seen by who keeps the operator's books, by the member it stands on the account of, and by whoever
     used what it is for."""
     kept = entity.operator_id.in_(scope.books_ids)
-    if scope.member_id is None:  # not "whose member is null"
-        return kept
-    own = select(_parties.c.id).where(_parties.c.member_id == scope.member_id).scalar_subquery()
-    return kept | (entity.member_id == scope.member_id) | entity.party_id.in_(own)
+    own = select(_parties.c.id).where(is_own(_parties.c.member_id, scope)).scalar_subquery()
+    return kept | is_own(entity.member_id, scope) | entity.party_id.in_(own)
 
 
 @seen(by_who_owes_and_who_is_owed)

@@ -83,13 +83,13 @@ def credit(
     invoice itself, MoreThanLeft, and CreditedAlready for the same once more unless `again` says that it is meant.
     """
     if invoice.kind == "credit_note":
-        raise WrongState(status=invoice.kind, remedy="correct the invoice, not its credit note")
+        raise WrongState(state=invoice.kind, remedy="correct the invoice, not its credit note")
     reading.be_patient(session)
     lines = _lines(session, invoice)
     books = months.hold_books(session, invoice.operator_id)
     wanted = _wanted(session, lines, parts)
     if not wanted:
-        raise WrongState(status="credited", remedy="nothing is left of this invoice")
+        raise WrongState(state="credited", remedy="nothing is left of this invoice")
     if not again:
         _refuse_twice(session, invoice, {line.id: cents for line, cents in wanted})
     own = issuer(session, invoice.operator_id, now=now)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Integer, Text
 
 from app.db import Base, Key, PublicId
-from app.tenancy import Scope, by_the_system, seen
+from app.tenancy import Scope, by_the_system, is_own, seen
 
 KINDS = ("monthly", "now", "deposit", "credit_note")
 
@@ -21,7 +21,7 @@ def by_customer_and_books(entity: Any, scope: Scope) -> ColumnElement[bool]:
     """A document is seen by the member whose party it names, that party's employer's administrators, and who keeps the
     operator's books."""
     row = _parties.c
-    named = select(row.id).where(or_(row.member_id == scope.member_id, row.employer_id.in_(scope.employer_ids)))
+    named = select(row.id).where(or_(is_own(row.member_id, scope), row.employer_id.in_(scope.employer_ids)))
     return entity.operator_id.in_(scope.books_ids) | entity.party_id.in_(named.scalar_subquery())
 
 

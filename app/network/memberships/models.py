@@ -24,7 +24,7 @@ from sqlalchemy.types import Integer, Text
 
 from app.db import Base, Key, PublicId
 from app.ids import new_id
-from app.tenancy import Scope, by_everyone, by_owner_or_staff, seen
+from app.tenancy import Scope, by_everyone, by_owner_or_staff, is_own, seen
 
 _memberships = table("membership", column("id"), column("member_id"), column("space_id"), column("team_id"))
 _teams = table("team", column("id"), column("member_id"), column("operator_id"))
@@ -34,21 +34,21 @@ _seats = table("team_seat", column("team_id"), column("member_id"))
 def _by_membership(entity: Any, scope: Scope) -> ColumnElement[bool]:
     """Who sees the membership: its member, and staff of its space."""
     row = _memberships.c
-    seen_by = (row.member_id == scope.member_id) | row.space_id.in_(scope.space_ids)
+    seen_by = is_own(row.member_id, scope) | row.space_id.in_(scope.space_ids)
     return entity.membership_id.in_(select(row.id).where(seen_by).scalar_subquery())
 
 
 def _by_team(entity: Any, scope: Scope) -> ColumnElement[bool]:
     """Who answers for the team, who sits in it, and who keeps its operator's books."""
-    sits = select(_seats.c.team_id).where(_seats.c.member_id == scope.member_id).scalar_subquery()
-    return (entity.member_id == scope.member_id) | entity.operator_id.in_(scope.books_ids) | entity.id.in_(sits)
+    sits = select(_seats.c.team_id).where(is_own(_seats.c.member_id, scope)).scalar_subquery()
+    return is_own(entity.member_id, scope) | entity.operator_id.in_(scope.books_ids) | entity.id.in_(sits)
 
 
 def _by_seat(entity: Any, scope: Scope) -> ColumnElement[bool]:
     """Who sits there, who answers for the team, and who keeps its operator's books."""
     row = _teams.c
-    team = select(row.id).where((row.member_id == scope.member_id) | row.operator_id.in_(scope.books_ids))
-    return (entity.member_id == scope.member_id) | entity.team_id.in_(team.scalar_subquery())
+    team = select(row.id).where(is_own(row.member_id, scope) | row.operator_id.in_(scope.books_ids))
+    return is_own(entity.member_id, scope) | entity.team_id.in_(team.scalar_subquery())
 
 
 @seen(by_everyone)

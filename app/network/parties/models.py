@@ -9,7 +9,7 @@ from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, column
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, Key, PublicId
-from app.tenancy import Scope, by_the_system, seen
+from app.tenancy import Scope, by_the_system, is_own, seen
 
 # Charges live in a package that this one may not import; whose books name a party depends on them all the same.
 _charges = table("charge", column("party_id"), column("operator_id"))
@@ -18,7 +18,7 @@ _charges = table("charge", column("party_id"), column("operator_id"))
 def by_itself_and_its_suppliers(entity: Any, scope: Scope) -> ColumnElement[bool]:
     """A party is seen by the member it stands for, its employer's administrators, and who keeps the books of an
     operator that charged it."""
-    own = (entity.member_id == scope.member_id) | entity.employer_id.in_(scope.employer_ids)
+    own = is_own(entity.member_id, scope) | entity.employer_id.in_(scope.employer_ids)
     if not scope.books_ids:
         return own
     charged = select(_charges.c.party_id).where(_charges.c.operator_id.in_(scope.books_ids)).scalar_subquery()
