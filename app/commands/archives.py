@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from app.commands.operators import OPERATOR, operator_named
 from app.commands.sessions import one_session
 from app.commands.terminal import now
 from app.config import Config
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
-    from app.network.models import Operator
+    pass
 
 
 def _month(_context: Any, _option: Any, given: str) -> date:
@@ -32,7 +31,7 @@ def archive() -> None:
 
 
 @archive.command()
-@click.option("--operator", required=True, metavar="ID|NUMBER", help="Its id, or its company number.")
+@click.option("--operator", required=True, metavar="ID|NUMBER", help=OPERATOR)
 @click.option("--month", required=True, callback=_month, metavar="YYYY-MM")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Default: in PASSERELLE_HOME/archive.")
 def make(operator: str, month: date, output: Path | None) -> None:
@@ -40,7 +39,7 @@ def make(operator: str, month: date, output: Path | None) -> None:
     from app.billing.closings.archive.making import closed_month, make_archive
 
     with one_session() as session:
-        closing = closed_month(session, _operator(session, operator).id, month)
+        closing = closed_month(session, operator_named(session, operator).id, month)
         made = make_archive(session, closing, home=Config.from_env().home, now=now(), output=output)
     click.echo(f"{made.path}\n{made.octets} octets, SHA-256 {made.sha256}")
     click.echo(f"Signed with {made.public_key}: keep that elsewhere.")
@@ -75,15 +74,3 @@ def rotate_key() -> None:
         draft, public_key = keys.prepare_rotation(session, home)
     keys.install(draft, home)
     click.echo(f"New archives are signed with {public_key}: keep that elsewhere.")
-
-
-def _operator(session: Session, given: str) -> Operator:
-    from sqlalchemy import String, cast, or_, select
-
-    from app.network.models import Operator
-
-    named = select(Operator).where(or_(cast(Operator.uid, String) == given.lower(), Operator.company_number == given))
-    found = session.scalars(named).one_or_none()
-    if found is None:
-        raise click.BadParameter(f"there is no operator {given}", param_hint="--operator")
-    return found

@@ -6,10 +6,10 @@ from __future__ import annotations
 import sys
 from datetime import date
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import click
 
+from app.commands.operators import operator_named
 from app.commands.sessions import as_system, open_sessions
 from app.commands.terminal import now, progress
 from app.errors import Problem
@@ -32,9 +32,9 @@ def _month(_context: click.Context, _parameter: click.Parameter, given: str) -> 
 
 @click.command("close-month")
 @click.argument("month", metavar="YYYY-MM", callback=_month)
-@click.option("--operator", type=click.UUID, metavar="ID", help="Only this one; else all, in the order of their names.")
+@click.option("--operator", metavar="ID|NUMBER", help="Only this one; else all, in the order of their names.")
 @click.option("--dry-run", is_flag=True, help="Say what it would do, and write nothing.")
-def close_month(month: date, operator: UUID | None, dry_run: bool) -> None:
+def close_month(month: date, operator: str | None, dry_run: bool) -> None:
     """Close a month: nothing is charged to it any more, and everything in it gets its invoice or credit note.
 
     It may be stopped and run again at any time, and from several terminals: what has its document keeps it, the rest
@@ -47,8 +47,8 @@ def close_month(month: date, operator: UUID | None, dry_run: bool) -> None:
 
 
 @click.command()
-@click.option("--operator", type=click.UUID, metavar="ID", help="Only this one; else all, in the order of their names.")
-def unbilled(operator: UUID | None) -> None:
+@click.option("--operator", metavar="ID|NUMBER", help="Only this one; else all, in the order of their names.")
+def unbilled(operator: str | None) -> None:
     """Print what is owed and on no document yet: operator, month, party, kind, count, net, VAT, gross, currency.
 
     One line each with tabs between, amounts in euros, and a sum of each operator on standard error.
@@ -74,16 +74,16 @@ def _show_unbilled(make_session: sessionmaker[TenantSession], key: int, name: st
     )
 
 
-def _operators(make_session: sessionmaker[TenantSession], uid: UUID | None) -> list[tuple[int, str]]:
+def _operators(make_session: sessionmaker[TenantSession], name: str | None) -> list[tuple[int, str]]:
     from sqlalchemy import select
 
     from app.network.models import Operator
 
-    wanted = select(Operator.id, Operator.name).order_by(Operator.name, Operator.id)
     with as_system(make_session) as session:
-        rows = session.execute(wanted if uid is None else wanted.where(Operator.uid == uid)).all()
-    if uid is not None and not rows:
-        raise click.BadParameter(f"there is no operator {uid}", param_hint="--operator")
+        if name is not None:
+            found = operator_named(session, name)
+            return [(found.id, found.name)]
+        rows = session.execute(select(Operator.id, Operator.name).order_by(Operator.name, Operator.id)).all()
     return [(row.id, row.name) for row in rows]
 
 

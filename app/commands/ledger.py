@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
-from uuid import UUID
 
 import click
 
+from app.commands.operators import OPERATOR, operator_named
 from app.commands.sessions import one_session, open_sessions
 
-if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
-    from app.network.models import Operator
-
 DAY = click.DateTime(["%Y-%m-%d"])
-OPERATOR = "Its public id, or its company number (numéro BCE, SIREN)."
 
 
 @click.group()
@@ -48,7 +40,7 @@ def export_command(operator_name: str, since: datetime, until: datetime, form: s
 
     wanted = Export(form, since.date(), until.date(), locale)
     with open_sessions() as make_session, one_instant(make_session, SYSTEM) as session:
-        operator = _operator(session, operator_name)
+        operator = operator_named(session, operator_name)
         lines = export(session, operator, wanted)
         target = output / export_name(operator, wanted) if output.is_dir() else output
         part = target.with_name(f".{target.name}.{os.getpid()}")
@@ -70,7 +62,7 @@ def verify(operator_name: str | None) -> None:
 
     wrong = 0
     with one_session() as session:
-        operator_id = _operator(session, operator_name).id if operator_name else None
+        operator_id = operator_named(session, operator_name).id if operator_name else None
         for fault in find_faults(session, operator_id=operator_id):
             wrong += 1
             click.echo(f"{fault.wrong}: posting {fault.posting or ''} ({fault.key}) of operator {fault.operator}")
@@ -81,16 +73,13 @@ def verify(operator_name: str | None) -> None:
     sys.exit(1 if wrong else 0)
 
 
-def _operator(session: Session, name: str) -> Operator:
-    """Raises BadParameter when there is none of that id or number."""
-    from sqlalchemy import select
+@ledger.command()
+@click.option("--operator", "operator_name", required=True, metavar="ID|NUMBER", help=OPERATOR)
+def remake(operator_name: str) -> None:
+    """Make an operator's checkpoints anew from its entries: for sums that `verify` found wrong over whole postings."""
+    from app.billing.ledger.checkpoints import remake as made_anew
 
-    from app.network.models import Operator
-
-    wanted = Operator.company_number == name.replace(".", "").replace(" ", "")
-    with suppress(ValueError):
-        wanted = Operator.uid == UUID(name)
-    operator = session.scalars(select(Operator).where(wanted)).one_or_none()
-    if operator is None:
-        raise click.BadParameter(f"there is no operator {name}", param_hint="--operator")
-    return operator
+    with one_session() as session:
+        operator = operator_named(session, operator_name)
+        made_anew(session, operator_id=operator.id)
+    click.echo(f"The checkpoints of {operator.name} are made anew within the hour; sums are right meanwhile.")

@@ -58,6 +58,7 @@ _ARCHIVES = raw("SELECT path, octets FROM sealed_archive WHERE host = :host AND 
 
 
 def _ledger(connection: Connection) -> str:
+    from app.billing.ledger.checkpoints import wrong_checkpoints
     from app.billing.ledger.verifying import verify
 
     first, count = _first(verify(connection))
@@ -65,6 +66,11 @@ def _ledger(connection: Connection) -> str:
         raise Fault(
             f"{count} postings are not as they were written: {first.key} of operator {first.operator} is "
             f"{first.wrong}; somebody changed the ledger, bring it back from a backup"
+        )
+    checkpoint, wrong = _first(wrong_checkpoints(connection))
+    if checkpoint:
+        raise Fault(
+            f"{wrong} sums of the ledger are not what its entries make: a posting was removed, or a sum changed"
         )
     return f"{connection.execute(_COUNTS).one().postings} postings are as they were written, and balance"
 

@@ -81,15 +81,18 @@ def is_earned(booking: Booking) -> bool:
 
 
 def supply_of(booking: Booking, zone: ZoneInfo) -> Supply:
-    """The local days, both counted, and the hours; what ends at midnight is not of the day that begins then."""
+    """The local days, both counted, and the hours that money pays; what ends at midnight is not of the day after."""
     minutes = int((booking.ends_at - booking.starts_at) / timedelta(minutes=1))
+    milli = round_half_up(minutes * 1000, 60)
+    if 0 < booking.money_cents < booking.price.gross:  # credits cover the rest, in proportion
+        milli = round_half_up(milli * booking.money_cents, booking.price.gross)
     facts = {
         "resource_kind": booking.resource_kind,
         "start": _written(booking.starts_at),
         "end": _written(booking.ends_at),
     }
     first, last = _local(booking.starts_at, zone), _local(booking.ends_at - timedelta(microseconds=1), zone)
-    return Supply(first, last, facts, max(1, round_half_up(minutes * 1000, 60)), "hour")
+    return Supply(first, last, facts, max(1, milli), "hour")
 
 
 def _local(instant: datetime, zone: ZoneInfo) -> date:

@@ -10,8 +10,11 @@ from click.testing import CliRunner, Result
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.billing.ledger.checkpoints import roll_up
 from app.billing.ledger.posting import post
 from app.cli import passerelle
+from app.doctor.billing import BILLING_CHECKS
+from app.doctor.finding import Fault
 from app.errors import Invalid
 from tests.billing.ledger.books import a_posting
 from tests.billing.ledger.fec_reader import read_fec
@@ -49,6 +52,29 @@ def test_the_books_are_written_to_a_file_and_verified(run: Run, session: Session
     session.commit()
     found = run("verify")
     assert found.exit_code == 1 and found.stdout.startswith("unbalanced: posting ")
+
+
+def test_a_sum_that_was_changed_is_found_by_verify_and_the_doctor_and_made_anew(
+    run: Run, session: Session, clock: Clock
+) -> None:
+    operator = an_operator(session)
+    post(session, [a_posting(operator)], now=clock.now)
+    roll_up(session)
+    session.commit()
+    examine_ledger = dict(BILLING_CHECKS)["ledger"]
+    assert "balance" in examine_ledger(session.connection())
+    session.connection().execute(text("UPDATE ledger_checkpoint SET debit_cents = debit_cents + 1"))
+    session.commit()
+    found = run("verify")
+    assert found.exit_code == 1 and found.stdout.startswith("checkpoint: ")
+    with pytest.raises(Fault, match="sums of the ledger"):
+        examine_ledger(session.connection())
+    session.rollback()
+    assert run("remake", "--operator", operator.company_number).exit_code == 0
+    assert run("verify").exit_code == 0
+    roll_up(session)
+    session.commit()
+    assert run("verify").exit_code == 0
 
 
 def test_what_cannot_be_written_leaves_nothing_behind(run: Run, session: Session, tmp_path: Path) -> None:
