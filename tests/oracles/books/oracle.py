@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from tests.oracles.books.reading import Exported, Json, entries, sha256
-from tests.oracles.books.returns import expected_boxes
+from tests.oracles.books.returns import RATES, UNION, expected_boxes
 
 NOTHING_BEFORE = "0" * 64
 # The plan of each country: customers, VAT that is due. Whatever else begins with 6 or 7 is the year's result.
@@ -25,8 +25,8 @@ VAT_DUE = {"BE": "4510", "FR": "44571"}
 def objections(exported: Exported) -> list[str]:
     """Each sentence names a file, what was expected and what was found."""
     told: list[str] = []
-    for look in (_packing, _chains, _documents, _charges, _vat_returns, _ledger, _customers, _trial_balance, _postings,
-                 _closings):  # fmt: skip
+    for look in (_packing, _chains, _documents, _grounds, _charges, _vat_returns, _ledger, _customers, _trial_balance,
+                 _postings, _closings):  # fmt: skip
         told += [f"{look.__name__[1:]}: {fault}" for fault in look(exported)]
     return told
 
@@ -172,12 +172,34 @@ def _taxed(exported: Exported, content: Json, what: str, lines: list[Json], stat
         yield f"base of {what} should be about {without + with_it - in_prices}, is {stated['net_cents']}"
 
 
+def _grounds(exported: Exported) -> Iterator[str]:
+    """Who takes VAT may, at a rate of the country; who takes none has a reason that the parties bear out."""
+    for content in exported.contents:
+        seller, buyer = content["seller"], content["buyer"]
+        inside, home = buyer["country"] in UNION, buyer["country"] == seller["country"]
+        borne_out = {
+            "S": seller["regime"] == "standard",
+            "E": seller["regime"] == "small_business",
+            "AE": buyer["is_business"] and bool(buyer["vat_number"]) and inside and not home,
+            "O": buyer["is_business"] and not inside,
+        }
+        for tax in content["taxes"]:
+            what = f"{content['number']} at {tax['category']} {tax['permille']}"
+            rates = RATES[exported.country] if tax["category"] == "S" else {0}
+            yield from _differs(f"whether {what} is a rate", True, tax["permille"] in rates)
+            yield from _differs(f"whether {what} is for these two", True, borne_out.get(tax["category"], False))
+
+
 def _charges(exported: Exported) -> Iterator[str]:
     """All that was supplied is on one line of one document; the archive has each charge as the list has it."""
     invoiced = Counter(line["charge_id"] for content in exported.contents for line in content["lines"])
     yield from _differs("charges on two lines", [], [charge for charge, times in invoiced.items() if times > 1])
     yield from _differs("charges on no document", [], sorted(exported.listed_charges.keys() - invoiced.keys()))
+    archived_only = {charge["id"] for charge in exported.archived_charges} - exported.listed_charges.keys()
+    yield from _differs("charges that nobody lists", set(), archived_only)
     for charge in exported.archived_charges:
+        if charge["id"] in archived_only:
+            continue
         price = exported.listed_charges[charge["id"]]["price"]
         listed = (price["net_cents"], price["vat_cents"], price["amount_cents"])
         archived = (charge["net_cents"], charge["vat_cents"], charge["gross_cents"])

@@ -18,6 +18,8 @@ UNION = {
 }
 BELGIAN_BASES = {60: "01", 120: "02", 210: "03"}
 FRENCH_RATES = {200: "08", 55: "09", 100: "9B"}
+RATES = {"BE": BELGIAN_BASES.keys(), "FR": FRENCH_RATES.keys()}
+UNKNOWN = "of no rate"
 
 
 def expected_boxes(country: str, documents: list[dict[str, Any]]) -> Counter[str]:
@@ -37,7 +39,7 @@ def _abroad(content: dict[str, Any]) -> bool:
 def _belgian(boxes: Counter[str], content: dict[str, Any], tax: dict[str, Any]) -> None:
     credit = content["kind"] == "credit_note"
     if tax["permille"]:
-        boxes["49" if credit else BELGIAN_BASES[tax["permille"]]] += tax["net_cents"]
+        boxes["49" if credit else BELGIAN_BASES.get(tax["permille"], UNKNOWN)] += tax["net_cents"]
         boxes["64" if credit else "54"] += tax["vat_cents"]
     elif tax["category"] != "E" and _abroad(content):
         inside = content["buyer"]["country"] in UNION
@@ -49,7 +51,7 @@ def _belgian(boxes: Counter[str], content: dict[str, Any], tax: dict[str, Any]) 
 def _french(boxes: Counter[str], content: dict[str, Any], tax: dict[str, Any]) -> None:
     way = -1 if content["kind"] == "credit_note" else 1
     if tax["permille"]:
-        box = FRENCH_RATES[tax["permille"]]
+        box = FRENCH_RATES.get(tax["permille"], UNKNOWN)
         boxes["A1"] += way * tax["net_cents"]
         boxes[box] += way * tax["net_cents"]
         boxes[f"{box}-T"] += way * tax["vat_cents"]

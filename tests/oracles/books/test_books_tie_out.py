@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from tests.oracles.books import planting
 from tests.oracles.books.oracle import objections
 from tests.oracles.books.reading import Exported
 
@@ -70,3 +73,53 @@ def test_documents_are_issued_in_each_of_three_months(books: dict[str, Exported]
 def test_no_document_is_in_the_books_of_two(books: dict[str, Exported]) -> None:
     hashes = [record["hash"] for exported in books.values() for record in exported.documents]
     assert len(hashes) == len(set(hashes)) > 30
+
+
+# --- the oracle notices
+
+# What is planted, and the first of those who must object.
+PLANTED = {
+    planting.a_lines_net: "documents: line",
+    planting.a_tax_with_its_totals: "documents: VAT of",
+    planting.a_tax_of_a_credit_note: "documents: VAT of",
+    planting.what_is_due: "documents: totals of",
+    planting.another_regime: "grounds: whether",
+    planting.the_day_of_issue: "vat_returns: box",
+    planting.the_buyer: "customers: ",
+    planting.a_content_without_its_hash: "chains: hash of",
+    planting.a_document_left_out: "chains: sequence of",
+    planting.the_newest_document_left_out: "customers: what all owe",
+    planting.an_octet_of_the_archive: "packing: SHA-256 of",
+    planting.a_charge: "charges: charge ",
+    planting.a_listed_charge: "charges: charge ",
+    planting.a_charge_on_no_document: "charges: charges on no document",
+    planting.a_posting: "postings: postings that the ledger has not",
+    planting.a_closing: "closings: documents of month",
+    planting.a_box: "vat_returns: box",
+    planting.an_account_of_the_trial_balance: "trial_balance: account",
+    planting.a_row_of_the_ledger: "ledger: balance of entry",
+    planting.an_entry_of_the_ledger: "ledger: turnover",
+    planting.an_invoice_in_the_ledger: "customers: what all owe",
+}
+
+
+@pytest.mark.parametrize("house", HOUSES)
+@pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
+def test_the_oracle_objects_to_a_cent(
+    books: dict[str, Exported], house: str, plant: Callable[[Exported], Exported]
+) -> None:
+    told = objections(plant(books[house]))
+    assert [fault for fault in told if fault.startswith(PLANTED[plant])], told
+
+
+def test_planting_nothing_leaves_nothing_to_object_to(books: dict[str, Exported]) -> None:
+    for exported in books.values():
+        assert objections(planting.in_archive(exported, "documents.jsonl", lambda records: None)) == []
+        assert objections(planting.document(exported, lambda content: None)) == []
+        assert objections(planting.ledger(exported, {})) == []
+
+
+def test_the_books_of_two_operators_do_not_pass_for_each_other(books: dict[str, Exported]) -> None:
+    mine, other = books["a Belgian one"], books["a Belgian one with VAT in its prices"]
+    for name in ("archives", "ledger", "trial_balance", "vat_returns", "charges"):
+        assert objections(replace(mine, **{name: getattr(other, name)})) != [], name
