@@ -17,6 +17,7 @@ from app.billing.papers.document import Document
 from app.billing.papers.overview import month_of_books
 from app.errors import Invalid
 from app.network import audit
+from app.network.operators import kept_operator
 from app.web.site import ZONE, blueprint
 from app.web.visits import Visit, page, visiting
 
@@ -104,7 +105,7 @@ def books_of(operator_id: UUID) -> Response:
 
     def look(visit: Visit) -> dict[str, Any]:
         person = visit.member
-        operator = listing.find_operator(visit.session, person, operator_id)
+        operator = kept_operator(visit.session, operator_id, person=person)
         month = _month(request.args.get("month", ""), today=visit.now.astimezone(ZONE).date())
         seen = month_of_books(visit.session, operator, month)
         audit.note(visit.session, person, "books.viewed", None, f"{operator.uid}/{month:%Y-%m}", visit.now)

@@ -8,9 +8,9 @@ from uuid import UUID
 from flask import Response, flash, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.billing.invoices import listing
 from app.billing.papers.branding import LONGEST_TEXT, choose_look, look_of
 from app.network import audit
+from app.network.operators import kept_operator
 from app.web.site import blueprint
 from app.web.visits import Visit, page, visiting
 
@@ -18,7 +18,7 @@ from app.web.visits import Visit, page, visiting
 @blueprint.get("/books/<uuid:operator_id>/look")
 def documents_look(operator_id: UUID) -> Response:
     def look(visit: Visit) -> dict[str, Any]:
-        operator = listing.find_operator(visit.session, visit.member, operator_id)
+        operator = kept_operator(visit.session, operator_id, person=visit.member)
         return {"person": visit.member, "operator": operator, "look": look_of(visit.session, operator.id)}
 
     return page("look.html", longest=LONGEST_TEXT, **visiting(look))
@@ -34,7 +34,7 @@ def choose_documents_look(operator_id: UUID) -> AnyResponse:
 
     def choose(visit: Visit) -> None:
         person = visit.member
-        operator = listing.find_operator(visit.session, person, operator_id)
+        operator = kept_operator(visit.session, operator_id, person=person)
         choose_look(
             visit.session,
             operator.id,

@@ -13,7 +13,7 @@ from app.billing.charges.models import Charge
 from app.http.operation import Call, operation
 from app.http.paging import Page, Paged, cut, page_of
 from app.http.schemas import PageQuery
-from app.network.models import Operator
+from app.network.operators import kept_operator
 from app.network.parties import customers
 
 blueprint = Blueprint("charges", __name__)
@@ -25,7 +25,7 @@ blueprint = Blueprint("charges", __name__)
 )  # fmt: skip
 def list_charges(call: Call, operator_id: UUID, query: dict[str, Any]) -> Paged:
     """What the operator supplied and is owed for, or owes back, newest first. For who keeps its books."""
-    operator = _operator(call, operator_id)
+    operator = kept_operator(call.session, operator_id, person=call.person)
     page, before = _page(query)
     found = listing.of_operator(
         call.session, operator, before=before, limit=page.limit + 1, month=schemas.first_day(query["month"]),
@@ -42,7 +42,7 @@ def list_charges(call: Call, operator_id: UUID, query: dict[str, Any]) -> Paged:
 def add_charge(call: Call, operator_id: UUID, body: dict[str, Any]) -> dict[str, Any]:
     """Charge something by hand: a key lost, coffee for twenty. Its VAT is decided, and it is invoiced with its month;
     one that is closed is 409 `month_closed`. What is owed back is a credit note, not a negative charge."""
-    operator = _operator(call, operator_id)
+    operator = kept_operator(call.session, operator_id, person=call.person)
     charge = manual.add_charge(call.session, operator, manual.Wish(**body), now=call.now)
     customers.note(call.session, call.person, operator, "charge.added", charge.uid, now=call.now)
     return _described(call, [charge])[0]
@@ -54,7 +54,7 @@ def add_charge(call: Call, operator_id: UUID, body: dict[str, Any]) -> dict[str,
 )  # fmt: skip
 def show_unbilled(call: Call, operator_id: UUID, query: dict[str, Any]) -> dict[str, Any]:
     """What is on no document yet, of all months or up to `until`: by month, party and kind. For who keeps its books."""
-    operator = _operator(call, operator_id)
+    operator = kept_operator(call.session, operator_id, person=call.person)
     lines = listing.unbilled(call.session, operator, until=schemas.first_day(query["until"]))
     customers.note(call.session, call.person, operator, "charges.viewed", operator.uid, now=call.now)
     return schemas.describe_unbilled(lines)
@@ -66,10 +66,6 @@ def list_my_charges(call: Call, query: dict[str, Any]) -> Paged:
     page, before = _page(query)
     found = listing.of_member(call.session, call.person.member_id, before=before, limit=page.limit + 1)
     return _shown(call, found, page)
-
-
-def _operator(call: Call, operator_id: UUID) -> Operator:
-    return customers.operator_whose_books(call.session, call.person, operator_id)
 
 
 def _page(query: dict[str, Any]) -> tuple[Page, int | None]:

@@ -9,8 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.billing.closings.models import Closing
-from app.errors import NotFound
-from app.network.models import Operator
+from app.network.operators import kept_operator
 from app.network.people import Person
 
 
@@ -18,11 +17,8 @@ def closings_of(
     session: Session, person: Person, operator_uid: UUID, *, kind: str, before: int | None, limit: int
 ) -> Sequence[Closing]:
     """Newest first, those with a number under `before`. Raises NotFound, or NotAllowed, as Person.require_books."""
-    operator_id = session.scalar(select(Operator.id).filter_by(uid=operator_uid))
-    if operator_id is None:
-        raise NotFound()
-    person.require_books(operator_id)
-    wanted = select(Closing).filter_by(operator_id=operator_id, kind=kind)
+    operator = kept_operator(session, operator_uid, person=person)
+    wanted = select(Closing).filter_by(operator_id=operator.id, kind=kind)
     if before is not None:
         wanted = wanted.where(Closing.number < before)
     return session.scalars(wanted.order_by(Closing.number.desc()).limit(limit)).all()

@@ -18,6 +18,7 @@ from app.http.operation import Call, Reply, operation
 from app.http.paging import Paged, cut, page_of
 from app.http.schemas import PageQuery
 from app.network import audit
+from app.network.operators import kept_operator
 
 blueprint = Blueprint("invoices", __name__)
 
@@ -118,7 +119,7 @@ def create_credit_note(call: Call, invoice_id: UUID, body: dict[str, Any]) -> Re
 def invoice_now(call: Call, operator_id: UUID, body: dict[str, Any]) -> list[dict[str, Any]]:
     """Invoice a party before the month is over: all its open charges, or those named, future ones too (prepaid).
     Deposits, and what is outside VAT, come on documents of their own."""
-    operator = listing.find_operator(call.session, call.person, operator_id)
+    operator = kept_operator(call.session, operator_id, person=call.person)
     made = at_once.invoice_at_once(
         call.session,
         operator.id,
@@ -139,7 +140,7 @@ def close_a_month(call: Call, operator_id: UUID, body: dict[str, Any]) -> dict[s
     """Close a month: nothing is charged to it any more, and everything in it gets its document in a moment. Months are
     closed in order, and once they are over (409 `month_out_of_order`, `month_not_over`); closing one again changes
     nothing."""
-    operator = listing.find_operator(call.session, call.person, operator_id)
+    operator = kept_operator(call.session, operator_id, person=call.person)
     month = date.fromisoformat(f"{body['month']}-01")
     changed = finishing.close_here(call.session, operator.id, month, now=call.now)
     open_charges = closing.open_count(call.session, operator.id, month)
@@ -160,7 +161,7 @@ def list_operators(call: Call, query: dict[str, Any]) -> Paged:
 )  # fmt: skip
 def show_letterhead(call: Call, operator_id: UUID) -> dict[str, Any]:
     """What an operator's documents say of it: chosen, or what its first space suggests."""
-    operator = listing.find_operator(call.session, call.person, operator_id)
+    operator = kept_operator(call.session, operator_id, person=call.person)
     return schemas.describe_letterhead(issuers.letterhead_of(call.session, operator.id))
 
 
@@ -171,7 +172,7 @@ def show_letterhead(call: Call, operator_id: UUID) -> dict[str, Any]:
 def replace_letterhead(call: Call, operator_id: UUID, body: dict[str, Any]) -> dict[str, Any]:
     """Choose what documents say from now on. Finalised ones stay as they are; a new prefix begins with the next year's
     series, or at once where there is no document of this year yet."""
-    operator = listing.find_operator(call.session, call.person, operator_id)
+    operator = kept_operator(call.session, operator_id, person=call.person)
     chosen = issuers.choose_letterhead(call.session, operator.id, **body)
     audit.note(call.session, call.person, "letterhead.replaced", None, str(operator.uid), call.now)
     return schemas.describe_letterhead(chosen)

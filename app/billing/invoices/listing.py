@@ -16,6 +16,7 @@ from app.billing.invoices.standing import settled_cents, status
 from app.billing.months import HOME_ZONE
 from app.errors import NotFound
 from app.network.models import Operator, Space
+from app.network.operators import kept_operator
 from app.network.parties.models import Party
 from app.network.people import Person
 
@@ -43,7 +44,7 @@ def of_operator(
     session: Session, person: Person, operator_id: UUID, *, before: int | None, limit: int, **filters: Any
 ) -> list[Invoice]:
     """Documents of an operator, newest first. Raises NotFound, NotAllowed for who does not keep its books."""
-    operator = find_operator(session, person, operator_id)
+    operator = kept_operator(session, operator_id, person=person)
     return _page(session, Invoice.operator_id == operator.id, before=before, limit=limit, **filters)
 
 
@@ -66,15 +67,6 @@ def find(session: Session, invoice_id: UUID) -> Invoice:
     if found is None:
         raise NotFound()
     return found
-
-
-def find_operator(session: Session, person: Person, operator_id: UUID) -> Operator:
-    """An operator whose books the person keeps. Raises NotFound, NotAllowed."""
-    operator = session.scalar(select(Operator).where(Operator.uid == operator_id))
-    if operator is None:
-        raise NotFound()
-    person.require_books(operator.id)
-    return operator
 
 
 def operators(session: Session, person: Person, *, after: int, limit: int) -> list[tuple[Operator, list[Space]]]:

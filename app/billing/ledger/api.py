@@ -24,6 +24,7 @@ from app.http.paging import Page, Paged, cut, page_of
 from app.http.services import Services
 from app.network.audit import note
 from app.network.models import Operator
+from app.network.operators import kept_operator
 from app.network.parties.models import Party
 from app.tenancy import Scope
 
@@ -39,7 +40,7 @@ CLOCK = ZoneInfo("Europe/Brussels")  # which day "today" is, where no day is giv
 def show_trial_balance(call: Call, operator_id: UUID, query: dict[str, Any]) -> dict[str, Any]:
     """Every account that has moved: its balance before the period, debits and credits in it, its balance after. Each
     column of balances sums to zero, debits equal credits."""
-    operator = _books_of(call, operator_id)
+    operator = kept_operator(call.session, operator_id, person=call.person)
     since, until = _period(call, query)
     rows = trial_balance(call.session, operator.id, since=since, until=until)
     locale = call.person.locale
@@ -58,7 +59,7 @@ def show_trial_balance(call: Call, operator_id: UUID, query: dict[str, Any]) -> 
 )  # fmt: skip
 def show_statement(call: Call, operator_id: UUID, account: str, query: dict[str, Any]) -> Paged:
     """The lines of one account (`party`: of one customer on it) by day, each with the balance after it."""
-    operator = _books_of(call, operator_id)
+    operator = kept_operator(call.session, operator_id, person=call.person)
     account_named(account)
     since, until = _period(call, query)
     page = page_of(query["limit"], query["cursor"], key=(str, int, int))
@@ -77,7 +78,7 @@ def show_statement(call: Call, operator_id: UUID, account: str, query: dict[str,
 def export_ledger(call: Call, operator_id: UUID, query: dict[str, Any]) -> Response:
     """The books of a period as a file: `format` fec (operators in France: article A47 A-1 LPF) or csv (semicolons,
     UTF-8). Where it holds customers' names, that it was taken is in the audit trail."""
-    operator = _books_of(call, operator_id)
+    operator = kept_operator(call.session, operator_id, person=call.person)
     wanted = Export(query["format"], *_period(call, query), query["locale"])
     check_export(operator, wanted)
     if _names_somebody(call, operator, wanted):
@@ -105,15 +106,6 @@ def _streamed(own: Services, scope: Scope, operator: Operator, wanted: Export) -
     """In a transaction of its own, which lasts as long as the answer is read."""
     with one_instant(own.make_session, scope) as session:
         yield from export(session, operator, wanted)
-
-
-def _books_of(call: Call, operator_id: UUID) -> Operator:
-    """Raises NotFound, or NotAllowed for staff who do not keep its books."""
-    operator = call.session.scalars(select(Operator).where(Operator.uid == operator_id)).one_or_none()
-    if operator is None:
-        raise NotFound()
-    call.person.require_books(operator.id)
-    return operator
 
 
 def _period(call: Call, query: dict[str, Any]) -> tuple[date, date]:

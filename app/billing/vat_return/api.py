@@ -7,10 +7,10 @@ from uuid import UUID
 
 from flask import Blueprint
 
-from app.billing.operators import kept_operator
 from app.billing.vat_return import schemas
 from app.billing.vat_return.returns import vat_return
 from app.http.operation import Call, operation
+from app.network.operators import kept_operator
 
 blueprint = Blueprint("vat_return", __name__)
 

@@ -12,6 +12,7 @@ from app.http.paging import Paged, cut, page_of
 from app.http.preconditions import etag
 from app.http.schemas import PageQuery
 from app.network.accounts import own_member
+from app.network.operators import kept_operator
 from app.network.parties import customers, details, schemas
 from app.network.parties import personal as personal  # registers what erasure and export need of parties
 from app.network.parties.checking import last_answer
@@ -62,7 +63,7 @@ def replace_employer_billing_details(call: Call, employer_id: UUID, body: dict[s
 )  # fmt: skip
 def list_customers(call: Call, operator_id: UUID, query: dict[str, Any]) -> Paged:
     """Whom the operator has charged, with what is known of their VAT numbers. For who keeps its books."""
-    operator = customers.operator_whose_books(call.session, call.person, operator_id)
+    operator = kept_operator(call.session, operator_id, person=call.person)
     page = page_of(query["limit"], query["cursor"], key=(int,))
     after = page.after[0] if page.after else 0
     rows = customers.customers(call.session, operator, after=after, limit=page.limit + 1)
@@ -78,7 +79,7 @@ def list_customers(call: Call, operator_id: UUID, query: dict[str, Any]) -> Page
 )  # fmt: skip
 def confirm_vat_number(call: Call, operator_id: UUID, party_id: UUID, body: dict[str, Any]) -> dict[str, Any]:
     """Write down what you found out about a customer's VAT number yourself, where VIES is not asked or cannot know."""
-    operator = customers.operator_whose_books(call.session, call.person, operator_id)
+    operator = kept_operator(call.session, operator_id, person=call.person)
     party = customers.customer(call.session, operator, party_id)
     customers.confirm_by_hand(call.session, call.person, party, now=call.now, **body)
     customers.note(call.session, call.person, operator, "customer.vat_confirmed", party.uid, now=call.now)

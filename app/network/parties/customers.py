@@ -20,18 +20,8 @@ from app.network.people import Person
 _charges = table("charge", column("party_id"), column("operator_id"))
 
 
-def operator_whose_books(session: Session, person: Person, operator_uid: UUID) -> Operator:
-    """Raises NotFound for an unknown operator, and for one whose books this person does not keep; NotAllowed for those
-    of its people who do not."""
-    operator = session.scalar(select(Operator).where(Operator.uid == operator_uid))
-    if operator is None:
-        raise NotFound()
-    person.require_books(operator.id)
-    return operator
-
-
 def customers(session: Session, operator: Operator, *, after: int, limit: int) -> Sequence[Party]:
-    """Parties that the operator has charged, by their age. After `operator_whose_books`."""
+    """Parties that the operator has charged, by their age. After `kept_operator`."""
     charged = select(_charges.c.party_id).where(_charges.c.operator_id == operator.id).scalar_subquery()
     return session.scalars(
         select(Party).where(Party.id.in_(charged), Party.id > after).order_by(Party.id).limit(limit)
