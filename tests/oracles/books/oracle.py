@@ -13,10 +13,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from fractions import Fraction
 
-from tests.oracles.books.reading import Exported, Json, entries, sha256
+from tests.oracles.books.archives import chains, closings, differs, packing
+from tests.oracles.books.reading import Exported, Json, entries
 from tests.oracles.books.returns import RATES, UNION, expected_boxes
 
-NOTHING_BEFORE = "0" * 64
 # The plan of each country: customers, VAT that is due. Whatever else begins with 6 or 7 is the year's result.
 CUSTOMERS = {"BE": "400", "FR": "411"}
 VAT_DUE = {"BE": "4510", "FR": "44571"}
@@ -25,15 +25,10 @@ VAT_DUE = {"BE": "4510", "FR": "44571"}
 def objections(exported: Exported) -> list[str]:
     """Each sentence names a file, what was expected and what was found."""
     told: list[str] = []
-    for look in (_packing, _chains, _documents, _grounds, _charges, _vat_returns, _ledger, _customers, _trial_balance,
-                 _postings, _closings):  # fmt: skip
-        told += [f"{look.__name__[1:]}: {fault}" for fault in look(exported)]
+    for look in (packing, chains, _documents, _grounds, _charges, _vat_returns, _ledger, _customers, _trial_balance,
+                 _postings, closings):  # fmt: skip
+        told += [f"{look.__name__.strip('_')}: {fault}" for fault in look(exported)]
     return told
-
-
-def _differs(what: str, expected: object, found: object) -> Iterator[str]:
-    if expected != found:
-        yield f"{what} should be {expected}, is {found}"
 
 
 def half_up(exact: Fraction) -> int:
@@ -44,86 +39,6 @@ def half_up(exact: Fraction) -> int:
 
 def sign(content: Json) -> int:
     return -1 if content["kind"] == "credit_note" else 1
-
-
-# --- the archive
-
-
-def _packing(exported: Exported) -> Iterator[str]:
-    for manifest, files in exported.manifests():
-        for member in manifest["members"]:
-            found = files[member["name"]]
-            what = f"{manifest['month']} {member['name']}"
-            yield from _differs(f"SHA-256 of {what}", member["sha256"], sha256(found))
-            yield from _differs(f"octets of {what}", member["octets"], len(found))
-            yield from _differs(f"lines of {what}", member["lines"], found.count(b"\n"))
-
-
-def _chains(exported: Exported) -> Iterator[str]:
-    """Numbers have no gap, and each document names the hash of the one before it in its series."""
-    heads: dict[str, tuple[int, str]] = {}
-    for record in exported.documents:
-        number, content = record["number"], record["content"]
-        last, head = heads.get(record["series"], (0, NOTHING_BEFORE))
-        yield from _differs(f"hash of {number}", sha256(record["snapshot"].encode()), record["hash"])
-        yield from _differs(f"sequence of {number}", last + 1, record["sequence"])
-        yield from _differs(f"end of {number}", f"{record['sequence']:06d}", number.rpartition("-")[2])
-        for source in (record, content):
-            yield from _differs(f"previous hash of {number}", head, source["previous_hash"])
-        for name in ("number", "sequence", "series"):
-            yield from _differs(f"{name} in the content of {number}", record[name], content[name])
-        heads[record["series"]] = record["sequence"], record["hash"]
-    numbers = Counter(record["number"] for record in exported.documents)
-    yield from _differs("numbers given twice", [], [number for number, times in numbers.items() if times > 1])
-
-
-def _closings(exported: Exported) -> Iterator[str]:
-    """Closings follow each other without a gap; the months' sums are those of the documents recorded in them."""
-    heads: dict[str, tuple[int, str | None]] = defaultdict(lambda: (0, None))
-    for record in exported.closings:
-        content = record["content"]
-        what = f"{content['kind']} {content['number']}"
-        last, head = heads[content["kind"]]
-        yield from _differs(f"hash of {what}", sha256(record["snapshot"].encode()), record["hash"])
-        yield from _differs(f"number of {what}", last + 1, content["number"])
-        yield from _differs(f"previous hash of {what}", head, content["previous_hash"])
-        heads[content["kind"]] = content["number"], record["hash"]
-        recorded = [d for d in exported.documents if content["starts_at"] <= d["recorded_at"] < content["ends_at"]]
-        before = [d for d in exported.documents if d["recorded_at"] < content["ends_at"]]
-        for name, documents in (("totals", recorded), ("grand_totals", before)):
-            yield from _differs(f"documents of {what}, {name}", _sums(documents), _closed(content[name], "documents"))
-            yield from _differs(f"VAT of {what}, {name}", _taxes(documents), _closed(content[name], "taxes"))
-
-
-def _sums(documents: list[Json]) -> dict[tuple[object, ...], tuple[int, ...]]:
-    found: dict[tuple[object, ...], list[int]] = defaultdict(lambda: [0, 0])
-    for record in documents:
-        content = record["content"]
-        nets, vats = zip(*((tax["net_cents"], tax["vat_cents"]) for tax in content["taxes"]), strict=True)
-        found[(content["kind"],)][0] += sum(nets)
-        found[(content["kind"],)][1] += sum(vats)
-    return {key: tuple(sums) for key, sums in found.items()}
-
-
-def _taxes(documents: list[Json]) -> dict[tuple[object, ...], tuple[int, ...]]:
-    found: dict[tuple[object, ...], list[int]] = defaultdict(lambda: [0, 0])
-    for record in documents:
-        for tax in record["content"]["taxes"]:
-            sums = found[(record["content"]["kind"], tax["category"], tax["permille"])]
-            sums[0] += tax["net_cents"]
-            sums[1] += tax["vat_cents"]
-    return {key: tuple(sums) for key, sums in found.items()}
-
-
-def _closed(totals: Json, name: str) -> dict[tuple[object, ...], tuple[int, ...]]:
-    keys = ("kind",) if name == "documents" else ("kind", "category", "permille")
-    found: Counter[tuple[object, ...]] = Counter()
-    vats: Counter[tuple[object, ...]] = Counter()
-    for row in totals[name]:
-        key = tuple(row[part] for part in keys)
-        found[key] += row["net_cents"]
-        vats[key] += row["vat_cents"]
-    return {key: (found[key], vats[key]) for key in found}
 
 
 # --- documents and charges
@@ -137,14 +52,14 @@ def _documents(exported: Exported) -> Iterator[str]:
         lines: dict[tuple[str, int], list[Json]] = defaultdict(list)
         for line in content["lines"]:
             lines[line["vat"]["category"], line["vat"]["permille"]].append(line)
-        yield from _differs(f"rates of {number}", sorted(lines), sorted(stated))
+        yield from differs(f"rates of {number}", sorted(lines), sorted(stated))
         for key in lines.keys() & stated.keys():
             what = f"{number} at {key[0]} {key[1]}"
             yield from _taxed(exported, content, what, lines[key], stated[key])
         net = sum(line["net_cents"] for line in content["lines"])
         vat = sum(tax["vat_cents"] for tax in content["taxes"])
         expected = {"net_cents": net, "vat_cents": vat, "gross_cents": net + vat, "due_cents": net + vat}
-        yield from _differs(f"totals of {number}", expected, totals)
+        yield from differs(f"totals of {number}", expected, totals)
 
 
 def _taxed(exported: Exported, content: Json, what: str, lines: list[Json], stated: Json) -> Iterator[str]:
@@ -164,10 +79,10 @@ def _taxed(exported: Exported, content: Json, what: str, lines: list[Json], stat
             yield f"line {line['no']} of {what} should be about {exact * of_credit}, is {line['net_cents']}"
     in_prices = with_it * rate / (1 + rate)
     vat = half_up(without * rate + in_prices)
-    yield from _differs(f"VAT of {what}", vat, stated["vat_cents"])
-    yield from _differs(f"lines of {what}", sum(line["net_cents"] for line in lines), stated["net_cents"])
+    yield from differs(f"VAT of {what}", vat, stated["vat_cents"])
+    yield from differs(f"lines of {what}", sum(line["net_cents"] for line in lines), stated["net_cents"])
     if not with_it or not without:
-        yield from _differs(f"base of {what}", without or with_it - vat, stated["net_cents"])
+        yield from differs(f"base of {what}", without or with_it - vat, stated["net_cents"])
     elif abs(without + with_it - in_prices - stated["net_cents"]) >= 1:
         yield f"base of {what} should be about {without + with_it - in_prices}, is {stated['net_cents']}"
 
@@ -186,24 +101,24 @@ def _grounds(exported: Exported) -> Iterator[str]:
         for tax in content["taxes"]:
             what = f"{content['number']} at {tax['category']} {tax['permille']}"
             rates = RATES[exported.country] if tax["category"] == "S" else {0}
-            yield from _differs(f"whether {what} is a rate", True, tax["permille"] in rates)
-            yield from _differs(f"whether {what} is for these two", True, borne_out.get(tax["category"], False))
+            yield from differs(f"whether {what} is a rate", True, tax["permille"] in rates)
+            yield from differs(f"whether {what} is for these two", True, borne_out.get(tax["category"], False))
 
 
 def _charges(exported: Exported) -> Iterator[str]:
     """All that was supplied is on one line of one document; the archive has each charge as the list has it."""
     invoiced = Counter(line["charge_id"] for content in exported.contents for line in content["lines"])
-    yield from _differs("charges on two lines", [], [charge for charge, times in invoiced.items() if times > 1])
-    yield from _differs("charges on no document", [], sorted(exported.listed_charges.keys() - invoiced.keys()))
+    yield from differs("charges on two lines", [], [charge for charge, times in invoiced.items() if times > 1])
+    yield from differs("charges on no document", [], sorted(exported.listed_charges.keys() - invoiced.keys()))
     archived_only = {charge["id"] for charge in exported.archived_charges} - exported.listed_charges.keys()
-    yield from _differs("charges that nobody lists", set(), archived_only)
+    yield from differs("charges that nobody lists", set(), archived_only)
     for charge in exported.archived_charges:
         if charge["id"] in archived_only:
             continue
         price = exported.listed_charges[charge["id"]]["price"]
         listed = (price["net_cents"], price["vat_cents"], price["amount_cents"])
         archived = (charge["net_cents"], charge["vat_cents"], charge["gross_cents"])
-        yield from _differs(f"charge {charge['id']}", listed, archived)
+        yield from differs(f"charge {charge['id']}", listed, archived)
 
 
 # --- VAT returns
@@ -216,7 +131,7 @@ def _vat_returns(exported: Exported) -> Iterator[str]:
         expected = expected_boxes(exported.country, issued)
         found = {box["box"]: box["amount_cents"] for box in returned["boxes"]}
         for box in sorted(expected.keys() | found.keys()):
-            yield from _differs(f"box {box} of {period}", expected.get(box, 0), found.get(box, 0))
+            yield from differs(f"box {box} of {period}", expected.get(box, 0), found.get(box, 0))
         by_rate: Counter[tuple[object, ...]] = Counter()
         for tax in returned["taxes"]:
             by_rate[tax["document"], tax["category"], tax["rate_permille"], "net"] += tax["net_cents"]
@@ -226,7 +141,7 @@ def _vat_returns(exported: Exported) -> Iterator[str]:
             for tax in content["taxes"]:
                 own[content["kind"], tax["category"], tax["permille"], "net"] += tax["net_cents"]
                 own[content["kind"], tax["category"], tax["permille"], "vat"] += tax["vat_cents"]
-        yield from _differs(f"turnover by rate of {period}", own, by_rate)
+        yield from differs(f"turnover by rate of {period}", own, by_rate)
 
 
 # --- the ledger
@@ -235,9 +150,9 @@ def _vat_returns(exported: Exported) -> Iterator[str]:
 def _ledger(exported: Exported) -> Iterator[str]:
     """Entries balance; each document stands there with its amounts; the year's sums are those of the documents."""
     for number, rows in entries(exported.rows).items():
-        yield from _differs(f"balance of entry {number}", 0, sum(row.cents for row in rows))
+        yield from differs(f"balance of entry {number}", 0, sum(row.cents for row in rows))
     numbers = sorted(entries(exported.rows))
-    yield from _differs("numbers of entries", list(range(1, len(numbers) + 1)), numbers)
+    yield from differs("numbers of entries", list(range(1, len(numbers) + 1)), numbers)
     customers, vat_due = CUSTOMERS[exported.country], VAT_DUE[exported.country]
     net = vat = 0
     for content in exported.contents:
@@ -245,20 +160,20 @@ def _ledger(exported: Exported) -> Iterator[str]:
         totals, way = content["totals"], sign(content)
         asked = sum(row.cents for row in rows if row.account.startswith(customers))
         taxed = -sum(row.cents for row in rows if row.account.startswith(vat_due))
-        yield from _differs(f"{content['number']} on {customers}", way * totals["gross_cents"], asked)
-        yield from _differs(f"{content['number']} on {vat_due}", way * totals["vat_cents"], taxed)
+        yield from differs(f"{content['number']} on {customers}", way * totals["gross_cents"], asked)
+        yield from differs(f"{content['number']} on {vat_due}", way * totals["vat_cents"], taxed)
         net, vat = net + way * totals["net_cents"], vat + way * totals["vat_cents"]
     balances = _balances(exported)
     due = -sum(cents for account, cents in balances.items() if account.startswith(vat_due))
-    yield from _differs("VAT due", vat, due)
+    yield from differs("VAT due", vat, due)
     result = -sum(cents for account, cents in balances.items() if account[0] in "67")
-    yield from _differs("turnover with what rounding left", net, result)
+    yield from differs("turnover with what rounding left", net, result)
     turnover = -sum(cents for account, cents in balances.items() if account[0] == "7")
     if abs(turnover - net) > len(exported.contents):
         yield f"turnover should be {net} but for rounding, is {turnover}"
     known = (customers, vat_due, "6", "7")
     waiting = {account: cents for account, cents in balances.items() if cents and not account.startswith(known)}
-    yield from _differs("what waits for an invoice or was prepaid", {}, waiting)
+    yield from differs("what waits for an invoice or was prepaid", {}, waiting)
 
 
 def _customers(exported: Exported) -> Iterator[str]:
@@ -271,13 +186,13 @@ def _customers(exported: Exported) -> Iterator[str]:
     for content in exported.contents:
         owed[content["buyer"]["id"]] += sign(content) * content["totals"]["gross_cents"]
         codes[content["buyer"]["id"]].add(code_of.get(content["number"], "none"))
-    yield from _differs("customers with several codes", [], [party for party, held in codes.items() if len(held) > 1])
+    yield from differs("customers with several codes", [], [party for party, held in codes.items() if len(held) > 1])
     given = [code for held in codes.values() for code in held]
-    yield from _differs("codes of several customers", len(set(given)), len(given))
+    yield from differs("codes of several customers", len(set(given)), len(given))
     for party, held in codes.items():
         found = sum(row.cents for row in rows if row.customer in held)
-        yield from _differs(f"what {party} owes", owed[party], found)
-    yield from _differs("what all owe", sum(owed.values()), sum(row.cents for row in rows))
+        yield from differs(f"what {party} owes", owed[party], found)
+    yield from differs("what all owe", sum(owed.values()), sum(row.cents for row in rows))
 
 
 def _balances(exported: Exported) -> Counter[str]:
@@ -294,12 +209,12 @@ def _trial_balance(exported: Exported) -> Iterator[str]:
     for row in exported.rows:
         debits[row.account] += max(row.cents, 0)
         credits[row.account] -= min(row.cents, 0)
-    yield from _differs("accounts", sorted({row.account for row in exported.rows}), sorted(a["number"] for a in stated))
+    yield from differs("accounts", sorted({row.account for row in exported.rows}), sorted(a["number"] for a in stated))
     for account in stated:
         number = account["number"]
         expected = (0, debits[number], credits[number], debits[number] - credits[number])
         names = ("opening_cents", "debit_cents", "credit_cents", "closing_cents")
-        yield from _differs(f"account {number}", expected, tuple(account[name] for name in names))
+        yield from differs(f"account {number}", expected, tuple(account[name] for name in names))
 
 
 def _postings(exported: Exported) -> Iterator[str]:
@@ -307,10 +222,10 @@ def _postings(exported: Exported) -> Iterator[str]:
     archived: Counter[tuple[object, ...]] = Counter()
     for posting in exported.postings:
         amounts = sorted(entry["cents"] for entry in posting["entries"])
-        yield from _differs(f"balance of {posting['key']}", 0, sum(amounts))
+        yield from differs(f"balance of {posting['key']}", 0, sum(amounts))
         archived[posting["day"], posting["document"] or "", *amounts] += 1
     written: Counter[tuple[object, ...]] = Counter()
     for rows in entries(exported.rows).values():
         written[rows[0].day, rows[0].document, *sorted(row.cents for row in rows)] += 1
-    yield from _differs("postings that the ledger has not", [], list((archived - written).elements()))
-    yield from _differs("entries that the archives have not", [], list((written - archived).elements()))
+    yield from differs("postings that the ledger has not", [], list((archived - written).elements()))
+    yield from differs("entries that the archives have not", [], list((written - archived).elements()))

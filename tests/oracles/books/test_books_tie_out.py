@@ -78,7 +78,7 @@ def test_no_document_is_in_the_books_of_two(books: dict[str, Exported]) -> None:
 # --- the oracle notices
 
 # What is planted, and the first of those who must object.
-PLANTED = {
+PLANTED: dict[Callable[[Exported], Exported], str] = {
     planting.a_lines_net: "documents: line",
     planting.a_tax_with_its_totals: "documents: VAT of",
     planting.a_tax_of_a_credit_note: "documents: VAT of",
