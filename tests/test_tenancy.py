@@ -32,6 +32,7 @@ RAW = {
     "app.doctor.billing": "an operator's command; counts, and names what was changed",
     "app.doctor.database": "an operator's command; rolls back",
     "app.doctor.events": "an operator's command; counts",
+    "app.doctor.owed": "an operator's command; compares sums",
     "app.doctor.outgoing": "an operator's command; counts",
     "app.housekeeping": "removes what has expired",
     "app.timekeeper": "what becomes due: rows no person ever sees",

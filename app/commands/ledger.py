@@ -23,7 +23,7 @@ def ledger() -> None:
 @ledger.command("export")
 @click.option("--operator", "operator_name", required=True, metavar="ID|NUMBER", help=OPERATOR)
 @click.option("--from", "since", required=True, type=DAY, help="First day.")
-@click.option("--until", required=True, type=DAY, help="Last day.")
+@click.option("--to", "until", required=True, type=DAY, help="Last day.")
 @click.option("--format", "form", required=True, type=click.Choice(["fec", "csv"]))
 @click.option("--locale", default="fr", show_default=True, type=click.Choice(["fr", "nl", "en", "de"]), help="For csv.")
 @click.option(

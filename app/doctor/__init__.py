@@ -19,6 +19,7 @@ from app.doctor.events import EVENT_CHECKS, archive_check
 from app.doctor.finding import Fault, Finding
 from app.doctor.machine import MACHINE_CHECKS
 from app.doctor.outgoing import OUTGOING_CHECKS
+from app.doctor.owed import OWED_CHECKS
 from app.doctor.papers import papers_check
 
 ALL_ELSE_NEEDS = ("database", "schema")
@@ -45,6 +46,7 @@ def _examine_database(engine: Engine, config: Config) -> list[Finding]:
         *OUTGOING_CHECKS,
         ("archive", partial(archive_check, config)),
         *BILLING_CHECKS,
+        *OWED_CHECKS,
         ("sealed archives", partial(sealed_archives_check, config)),
         ("papers", partial(papers_check, config)),
     ]

@@ -40,13 +40,16 @@ def refused(problem: Problem) -> None:
 
 
 def _count_committed(session: Session) -> None:
+    if session.in_nested_transaction():  # a savepoint was released: nothing is committed yet
+        return
     for fact in session.info.pop("recorded", ()):
         if isinstance(fact, BookingMade):
             BOOKINGS.labels(fact.status).inc()
 
 
 def _forget_undone(session: Session) -> None:
-    session.info.pop("recorded", None)
+    if not session.in_nested_transaction():  # who undoes a savepoint forgets what was recorded in it
+        session.info.pop("recorded", None)
 
 
 # A process that never imports this module (a worker) collects nothing worth mentioning: see events/outbox.py.

@@ -15,7 +15,7 @@ from app.billing.months import written
 from app.http.schemas import PageQuery, PriceShape, Strict, not_blank, one_line
 from app.vat.places import PLACES_OF_SUPPLY
 
-MONTH = r"[0-9]{4}-(0[1-9]|1[0-2])"
+MONTH = r"2[0-9]{3}-(0[1-9]|1[0-2])"
 
 
 def month(**kwargs: Any) -> fields.String:

@@ -25,6 +25,14 @@ class NothingToInvoice(Problem):
     title = "There is nothing to invoice."
 
 
+class NotOpen(Problem):
+    """`charges` are on a document already, cancelled out, or none of this party's."""
+
+    code = "charges_not_open"
+    status = 409
+    title = "Some of these charges cannot be invoiced: they are on a document already, or not this party's."
+
+
 def invoice_at_once(
     session: Session,
     operator_id: int,
@@ -36,8 +44,8 @@ def invoice_at_once(
 ) -> list[Finalised]:
     """Documents for all of a customer's open charges, future ones too, or for `charges` with what corrects them.
 
-    Deposits, what is outside VAT and credit come on documents of their own. Raises NotFound for a customer or a charge
-    that is not there, NothingToInvoice.
+    Deposits, what is outside VAT and credit come on documents of their own. Raises NotFound for a customer that is not
+    there, NotOpen, NothingToInvoice.
     """
     party = session.scalar(select(Party.id).where(Party.uid == party_id))
     if party is None:
@@ -55,6 +63,6 @@ def invoice_at_once(
 def _chosen(found: list[Open], wanted: set[UUID]) -> list[Open]:
     """The wanted charges, with all that corrects them: a price is not asked for when it has been lowered."""
     if missing := wanted - {charge.uid for charge in found}:
-        raise NotFound(charges=sorted(map(str, missing)))
+        raise NotOpen(charges=sorted(map(str, missing)))
     roots = {charge.root_id for charge in found if charge.uid in wanted}
     return [charge for charge in found if charge.root_id in roots] if wanted else found

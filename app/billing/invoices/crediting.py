@@ -170,6 +170,7 @@ def _take_back(
         corrects_id=line.id,
         earned_on=own.today if earned else None,
         month=month,
+        created_at=now,
     )
     session.add(back)
     session.flush()

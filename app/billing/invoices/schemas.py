@@ -15,7 +15,7 @@ from app.http.schemas import PageQuery, PriceShape, Strict, one_line
 from app.network.models import Operator, Space
 
 MOST = 500
-MONTH = r"[0-9]{4}-(0[1-9]|1[0-2])"
+MONTH = r"2[0-9]{3}-(0[1-9]|1[0-2])"
 
 
 class InvoicesQuery(PageQuery):

@@ -161,7 +161,11 @@ def _line(no: int, charge: Open, net_cents: int, *, locale: str) -> dict[str, An
         "quantity_milli": abs(charge.quantity_milli) * (-1 if net_cents < 0 else 1),
         "unit": charge.unit,
         "net_cents": net_cents,
-        "vat": {"category": charge.vat_category, "permille": charge.vat_permille},
+        "vat": {
+            "category": charge.vat_category,
+            "permille": charge.vat_permille,
+            "includes_vat": charge.includes_vat,  # whose total is rounded: the VAT in the gross, or on the net
+        },
         "corrects": str(charge.corrects) if charge.corrects else None,
         "late": charge.late,
     }

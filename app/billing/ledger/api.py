@@ -48,7 +48,7 @@ def show_trial_balance(call: Call, operator_id: UUID, query: dict[str, Any]) -> 
         "operator_id": str(operator.uid),
         "currency": operator.currency,
         "from": since.isoformat(),
-        "until": until.isoformat(),
+        "to": until.isoformat(),
         "accounts": [schemas.describe_trial_row(row, country=operator.country, locale=locale) for row in rows],
     }
 
@@ -112,7 +112,7 @@ def _period(call: Call, query: dict[str, Any]) -> tuple[date, date]:
     until = query["until"] or call.now.astimezone(CLOCK).date()
     since = query["since"] or until.replace(month=1, day=1)
     if since > until:
-        raise Invalid.field("until", "give a day that is not before `from`")
+        raise Invalid.field("to", "give a day that is not before `from`")
     return since, until
 
 

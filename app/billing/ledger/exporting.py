@@ -30,7 +30,7 @@ class Export(NamedTuple):
 def check_export(operator: Operator, wanted: Export) -> None:
     """Raises Invalid for days in the wrong order, and for a FEC of an operator that is not in France."""
     if wanted.since > wanted.until:
-        raise Invalid.field("until", "give a day that is not before `from`")
+        raise Invalid.field("to", "give a day that is not before `from`")
     if wanted.format == "fec" and operator.country != "FR":
         raise Invalid.field("format", "the FEC is of operators in France: use csv")
 

@@ -18,10 +18,10 @@ LOCALES = validate.OneOf(("fr", "nl", "en", "de"))
 
 
 class PeriodQuery(Strict):
-    """Both days belong to it. Without `until` today, without `from` the first day of that year."""
+    """Both days belong to it. Without `to` today, without `from` the first day of that year."""
 
     since = fields.Date(data_key="from", validate=DAYS, load_default=None)
-    until = fields.Date(validate=DAYS, load_default=None)
+    until = fields.Date(data_key="to", validate=DAYS, load_default=None)
 
 
 class StatementQuery(PeriodQuery, PageQuery):
@@ -47,7 +47,7 @@ class TrialBalanceShape(Strict):
     operator_id = fields.UUID(required=True)
     currency = fields.String(required=True)
     since = fields.Date(required=True, data_key="from")
-    until = fields.Date(required=True)
+    until = fields.Date(required=True, data_key="to")
     accounts = fields.List(fields.Nested(TrialRowShape), required=True)
 
 

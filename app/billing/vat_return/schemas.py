@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from marshmallow import fields
+from datetime import date
+
+from marshmallow import fields, validate
 
 from app.http.schemas import Strict
+
+DAYS = validate.Range(date(1970, 1, 1), date(2999, 12, 31))
 
 
 class Period(Strict):
     """Both days count. Without them: this year, until today."""
 
-    from_ = fields.Date(data_key="from", load_default=None)
-    to = fields.Date(load_default=None)
+    from_ = fields.Date(data_key="from", validate=DAYS, load_default=None)
+    to = fields.Date(validate=DAYS, load_default=None)
 
 
 class BoxShape(Strict):

@@ -38,8 +38,8 @@ def test_the_trial_balance_and_the_statement_of_an_account(
         post(session, [a_posting(operator, *lines, day=DAY + timedelta(days=n), key=f"k{n}")], now=clock.now)
     session.commit()
     path = f"/operators/{operator.uid}"
-    told = api.get(f"{path}/trial-balance", query={"from": "2026-03-03", "until": "2026-03-03"}).json
-    assert (told["operator_id"], told["currency"], told["from"], told["until"]) == (
+    told = api.get(f"{path}/trial-balance", query={"from": "2026-03-03", "to": "2026-03-03"}).json
+    assert (told["operator_id"], told["currency"], told["from"], told["to"]) == (
         str(operator.uid), "EUR", "2026-03-03", "2026-03-03",
     )  # fmt: skip
     assert told["accounts"][0] == {
@@ -47,8 +47,8 @@ def test_the_trial_balance_and_the_statement_of_an_account(
         "credit_cents": 0, "closing_cents": 300,
     }  # fmt: skip
     today = api.get(f"{path}/trial-balance").json
-    assert (today["from"], today["until"], today["accounts"][0]["closing_cents"]) == ("2026-01-01", "2026-03-02", 100)
-    first = api.get(f"{path}/accounts/receivable/statement", query={"until": "2026-12-31", "limit": 2})
+    assert (today["from"], today["to"], today["accounts"][0]["closing_cents"]) == ("2026-01-01", "2026-03-02", 100)
+    first = api.get(f"{path}/accounts/receivable/statement", query={"to": "2026-12-31", "limit": 2})
     assert [(line["cents"], line["balance_cents"], line["reference"]) for line in first.json] == [
         (100, 100, "k0"), (200, 300, "k1"),
     ]  # fmt: skip
@@ -57,8 +57,8 @@ def test_the_trial_balance_and_the_statement_of_an_account(
     assert api.get(f"{path}/accounts/receivables/statement").status_code == 404
     wrong = api.get(f"{path}/accounts/cash/statement", query={"cursor": "WyIyMDI2LTAyLTMwIiwxLDFd"})
     assert (wrong.status_code, wrong.json["errors"][0]["field"]) == (422, "cursor")
-    backwards = api.get(f"{path}/trial-balance", query={"from": "2026-03-03", "until": "2026-03-02"})
-    assert (backwards.status_code, backwards.json["errors"][0]["field"]) == (422, "until")
+    backwards = api.get(f"{path}/trial-balance", query={"from": "2026-03-03", "to": "2026-03-02"})
+    assert (backwards.status_code, backwards.json["errors"][0]["field"]) == (422, "to")
 
 
 def test_a_party_that_nobody_here_charged_has_no_statement(
@@ -82,7 +82,7 @@ def test_the_books_come_as_a_file_and_the_trail_says_who_took_it(
     lines = (("receivable", 100, a_party(session).id), ("revenue_other", -80), ("vat_due", -20))
     post(session, [a_posting(operator, *lines)], now=clock.now)
     session.commit()
-    path, year = f"/operators/{operator.uid}/ledger-export", {"from": "2026-01-01", "until": "2026-12-31"}
+    path, year = f"/operators/{operator.uid}/ledger-export", {"from": "2026-01-01", "to": "2026-12-31"}
     answer = api.get(path, query={**year, "format": "fec"})
     assert answer.headers["Content-Type"] == "text/plain; charset=iso8859-15"
     name = answer.headers["Content-Disposition"].split('"')[1]

@@ -35,7 +35,7 @@ def test_the_books_are_written_to_a_file_and_verified(run: Run, session: Session
     operator = an_operator(session, country="FR")
     post(session, [a_posting(operator)], now=clock.now)
     session.commit()
-    period = ("--from", "2026-01-01", "--until", "2026-12-31")
+    period = ("--from", "2026-01-01", "--to", "2026-12-31")
     done = run("export", "--operator", operator.company_number, *period, "--format", "fec", "--output", str(tmp_path))
     target = tmp_path / f"{operator.company_number}FEC20261231.txt"
     assert done.output == f"{target}: 3 lines\n"
@@ -81,7 +81,7 @@ def test_what_cannot_be_written_leaves_nothing_behind(run: Run, session: Session
     operator = an_operator(session)
     session.commit()
     target = tmp_path / "books.txt"
-    words = ("--from", "2026-01-01", "--until", "2026-12-31", "--format", "fec", "--output", str(target))
+    words = ("--from", "2026-01-01", "--to", "2026-12-31", "--format", "fec", "--output", str(target))
     with pytest.raises(Invalid, match="use csv"):
         run("export", "--operator", str(operator.uid), *words)
     unknown = run("export", "--operator", "nobody", *words)

@@ -65,7 +65,7 @@ def books(story_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def _exported(house: House, home: Path, database_url: str) -> Exported:
     mine, ask = f"/operators/{house.operator}", house.manager.get
     first, last = YEAR
-    year = {"from": first, "until": last}
+    year = {"from": first, "to": last}
     periods = [{"from": f"{month}-01", "to": end} for month, end in MONTHS.items()] + [{"from": first, "to": last}]
     form = "fec" if house.country == "FR" else "csv"
     return Exported(
