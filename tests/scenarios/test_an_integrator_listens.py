@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from app.db import make_engine, sessions
@@ -24,6 +25,10 @@ from tests.running import Caller, web, worker
 from tests.waiting import until
 
 PAGE = (Path(__file__).parents[2] / "docs" / "integrators.md").read_text()
+UNDECIDED = """
+    SELECT count(*) FROM outbox o WHERE o.type = 'booking.made'
+      AND NOT EXISTS (SELECT FROM delivery d WHERE d.consumer = 'webhooks' AND d.event_id = o.event_id)
+"""
 EXAMPLE = re.compile(r"^```python\n(from standardwebhooks .*?)^```", re.DOTALL | re.MULTILINE)
 
 
@@ -58,9 +63,10 @@ class Integrator:
     """A space with its manager and a member at the API, and the manager's program on the loopback."""
 
     def __init__(
-        self, caller: Caller, member: Caller, receiver: Receiver, program: Program, ids: dict[str, str]
+        self, caller: Caller, member: Caller, receiver: Receiver, program: Program, ids: dict[str, str], database: str
     ) -> None:
         self.caller, self.member, self.receiver, self.program, self.ids = caller, member, receiver, program, ids
+        self.database = database
 
     def enters(self, **values: Any) -> Any:
         body = {"url": self.receiver.url("/hook", name=HOST), "event_types": ["booking.*"], **values}
@@ -79,6 +85,11 @@ class Integrator:
         answer = self.member.post("/bookings", body)
         assert answer.status == 201, answer.content
         return str(answer.json["id"])
+
+    def events_are_decided(self) -> None:
+        """Until the worker has decided, of every booking so far, whom to tell of it."""
+        with psycopg.connect(self.database, autocommit=True) as connection:
+            until(lambda: connection.execute(UNDECIDED).fetchone() == (0,), describe="every booking is decided on")
 
     def hears(self, count: int) -> list[Any]:
         until(lambda: len(self.program.handled) >= count, describe=f"{count} messages are handled")
@@ -106,7 +117,7 @@ def integrator(database_url: str, tmp_path: Path) -> Iterator[Integrator]:
         server = stack.enter_context(web(database_url, home=tmp_path, workers=1, **outside))
         stack.enter_context(worker(database_url, "all", home=tmp_path, **outside))
         callers = [stack.enter_context(Caller(server.port, token)) for token in (manager, member)]
-        yield Integrator(*callers, receiver, program, ids)
+        yield Integrator(*callers, receiver, program, ids, database_url)
 
 
 def _a_house(database_url: str) -> tuple[dict[str, str], str, str]:
@@ -171,6 +182,7 @@ def test_one_that_says_it_is_gone_is_left_alone_until_it_is_taken_up_again(integ
     shown = integrator.caller.get(f"/webhooks/{webhook['id']}").json
     assert shown["disabled_reason"] == "gone"
     integrator.somebody_books(day=4)  # nobody is told
+    integrator.events_are_decided()
 
     integrator.program.instead = None
     integrator.change(webhook, state="active")

@@ -80,7 +80,7 @@ def test_an_address_that_may_not_be_called_is_refused_at_entry_and_at_change(hou
     assert len(house.manager.get("/webhooks").json) == 1
 
 
-@pytest.mark.parametrize("wanted", [["booking.mode"], ["membership.*"], ["**"], ["booking"], ["*", "webhook.test"], []])
+@pytest.mark.parametrize("wanted", [["booking.mode"], ["gathering.*"], ["**"], ["booking"], ["*", "webhook.test"], []])
 def test_events_that_never_come_are_refused_by_name(house: House, wanted: list[str]) -> None:
     body = {"url": URL, "event_types": wanted, "operator_id": str(house.operator.uid)}
     answer = house.manager.post("/webhooks", json=body)

@@ -233,7 +233,7 @@ def test_a_finalised_document_is_neither_changed_nor_removed(
 
 TAMPERED = {
     "an amount": "UPDATE invoice SET net_cents = net_cents - 1, gross_cents = gross_cents - 1 WHERE sequence = 2",
-    "its content": "UPDATE invoice SET snapshot = replace(snapshot, 'Customer', 'Somebody') WHERE sequence = 2",
+    "its content": "UPDATE invoice SET snapshot = replace(snapshot, 'Party', 'Parti') WHERE sequence = 2",
     "its content and hash": (
         "UPDATE invoice SET snapshot = replace(snapshot, 'EUR', 'CHF'),"
         " hash = encode(sha256(convert_to(replace(snapshot, 'EUR', 'CHF'), 'UTF8')), 'hex') WHERE sequence = 2"
