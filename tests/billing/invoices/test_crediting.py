@@ -9,14 +9,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.billing.charges.models import Charge
-from app.billing.invoices.at_once import NothingToInvoice, invoice_at_once
+from app.billing.invoices.at_once import NothingToInvoice, NotOpen, invoice_at_once
 from app.billing.invoices.chain import verify_chain
 from app.billing.invoices.crediting import CreditedAlready, MoreThanLeft, Part, credit
 from app.billing.invoices.models import Invoice
 from app.billing.invoices.standing import settled_cents
 from app.billing.ledger.models import LedgerEntry
 from app.db import TenantSession
-from app.errors import Invalid, NotFound, WrongState
+from app.errors import Invalid, WrongState
 from app.ids import new_id
 from app.network.parties.models import Party
 from tests.billing.charges.builders import APRIL, a_charge, a_party
@@ -126,7 +126,7 @@ def test_an_invoice_at_once_takes_future_charges_and_what_lowers_them(session: S
     assert session.get_one(Invoice, rest.id).net_cents == 700
     with pytest.raises(NothingToInvoice):
         invoice_at_once(session, space.operator_id, party.uid, now=APRIL_1)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotOpen):
         invoice_at_once(session, space.operator_id, party.uid, charges=[wanted.uid], now=APRIL_1)
 
 
