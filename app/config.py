@@ -78,6 +78,12 @@ class Config:
     stripe_webhook_secret: str | None = setting(
         "STRIPE_WEBHOOK_SECRET", None, "Signing secret of the payment provider's notifications."
     )
+    stripe_api_url: str | None = setting(
+        "STRIPE_API_URL",
+        None,
+        "Where the payment provider's interface is, for a stand-in on this machine: http://127.0.0.1:8420. "
+        "Default: the provider's own.",
+    )
     outside_allow: str = setting(
         "OUTSIDE_ALLOW",
         "",

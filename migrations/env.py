@@ -10,6 +10,7 @@ from app.billing.closings import models as closing_models
 from app.billing.invoices import models as invoice_models
 from app.billing.ledger import models as ledger_models
 from app.billing.papers import models as paper_models
+from app.billing.payments import models as payment_models
 from app.booking import models as booking_models
 from app.config import Config
 from app.db import Base
@@ -35,6 +36,7 @@ MODELS = (
     invoice_models,
     closing_models,
     paper_models,
+    payment_models,
 )
 MIGRATION_LOCK = 7_200_001
 

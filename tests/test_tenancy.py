@@ -242,6 +242,7 @@ def _fill_the_rest(session: Session, now: Any) -> None:
     _fill_charges(session)
     _fill_documents(session, now)
     _fill_papers(session)
+    _fill_payments(session)
     _fill_closings(session, now)
 
 
@@ -253,6 +254,31 @@ def _fill_papers(session: Session) -> None:
     assert invoice is not None
     branding = OperatorBranding(operator_id=invoice.operator_id, accent="#0f5b78")
     session.add_all([Paper(invoice_id=invoice.id), branding])
+
+
+def _fill_payments(session: Session) -> None:
+    from app.billing.invoices.models import Invoice
+    from app.billing.payments import models
+
+    invoice = session.scalars(select(Invoice).order_by(Invoice.id)).first()
+    assert invoice is not None
+    whose = {"operator_id": invoice.operator_id, "party_id": invoice.party_id}
+    asked = {"source": "s", "provider": "stripe", "kind": "card", "amount_cents": 2, "currency": "EUR"}
+    settled = {"state": "settled", "settled_at": invoice.finalised_at, "settled_cents": 2}
+    payment = saved(session, models.Payment(**whose, **asked, **settled))
+    of_payment = {"operator_id": invoice.operator_id, "payment_id": payment.id}
+    session.add_all([
+        models.PaymentAccount(operator_id=invoice.operator_id),
+        models.PaymentMethod(**whose, provider="stripe", kind="card"),
+        models.PaymentAim(payment_id=payment.id, invoice_id=invoice.id, cents=1),
+        models.Refund(**of_payment, source="r", amount_cents=1, currency="EUR", reason="credit"),
+        models.Dispute(**of_payment, provider_ref="d", amount_cents=1, currency="EUR"),
+        models.ProviderCall(**of_payment, verb="start"),
+        models.ProviderNotice(provider="stripe", notice_id="n", type="payment_intent.succeeded"),
+        models.Allocation(**of_payment, invoice_id=invoice.id, cents=1, source="a"),
+        models.MoneyTask(**whose, kind="overpaid", key="k", cents=1, currency="EUR"),
+    ])  # fmt: skip
+    session.flush()
 
 
 def _fill_closings(session: Session, now: Any) -> None:

@@ -83,6 +83,25 @@ ACCOUNTS: dict[str, Account] = {
         "580000", "511500", "asset", "Paiements en cours d'encaissement", "Betalingen onderweg",
         "Payments in transit", "Zahlungen unterwegs",
     ),
+    "disputed": Account(
+        "407000", "416000", "asset", "Paiements contestés", "Betwiste betalingen", "Disputed payments",
+        "Angefochtene Zahlungen",
+    ),
+    "suspense": Account(
+        "499000", "471000", "liability", "Comptes d'attente", "Wachtrekeningen", "Suspense", "Verrechnungskonto",
+    ),
+    "payment_fees": Account(
+        "657000", "627800", "expense", "Frais de paiement et de banque", "Betaal- en bankkosten",
+        "Payment and bank charges", "Zahlungs- und Bankgebühren",
+    ),
+    "late_interest": Account(
+        "751000", "763100", "income", "Intérêts de retard", "Nalatigheidsinteresten", "Late-payment interest",
+        "Verzugszinsen",
+    ),
+    "recovery_fees": Account(
+        "743000", "758000", "income", "Indemnités de recouvrement", "Invorderingskosten", "Recovery fees",
+        "Beitreibungspauschalen",
+    ),
 }  # fmt: skip
 
 

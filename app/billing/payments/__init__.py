@@ -1,0 +1,1 @@
+"""Money that comes and goes: payments, refunds, disputes, and what they pay."""

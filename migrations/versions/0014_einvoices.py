@@ -1,0 +1,12 @@
+"""Electronic invoices: what was made of a document, whom it was handed to, and what they answered."""
+
+from __future__ import annotations
+
+revision = "0014"
+down_revision = "0013"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass

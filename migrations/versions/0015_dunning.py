@@ -1,0 +1,12 @@
+"""Reminders: each operator's schedule, what was done by it, and what was stopped."""
+
+from __future__ import annotations
+
+revision = "0015"
+down_revision = "0014"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
