@@ -80,11 +80,17 @@ def _how_operators_are_paid() -> None:
         _text("provider_setup", nullable=True), _text("mandate", nullable=True),
         _text("state", default="pending"),
         sa.Column("automatic", sa.Boolean(), nullable=False, server_default="false"),
+        _text("mode", default="hosted"), _text("return_url", nullable=True),
         _instant("created_at", nullable=False), _instant("active_at"), _instant("revoked_at"),
+        _instant("next_look_at"), _count("looks"), _instant("claimed_until"), _count("claims"),
         _check("payment_method", "state", "state IN ('pending', 'active', 'revoked')"),
         _check("payment_method", "kind", "kind IN ('card', 'bancontact', 'sepa_debit')"),
     )  # fmt: skip
     op.create_index("ix_payment_method_party_id", "payment_method", ["party_id", "operator_id"])
+    op.create_index(
+        "ix_payment_method_to_look", "payment_method", ["next_look_at", "id"],
+        postgresql_where=sa.text("next_look_at IS NOT NULL"),
+    )  # fmt: skip
     op.create_index(
         "uq_payment_method_automatic", "payment_method", ["operator_id", "party_id"], unique=True,
         postgresql_where=sa.text("automatic AND state = 'active'"),
@@ -102,7 +108,7 @@ def _payments() -> None:
         sa.Column("booking_uid", sa.Uuid(), nullable=True),
         sa.Column("retries_id", sa.BigInteger(), sa.ForeignKey("payment.id"), nullable=True),
         _text("provider_ref", nullable=True), _text("return_url", nullable=True),
-        _text("failure_code", nullable=True),
+        _text("failure_code", nullable=True), _text("transfer_ref", nullable=True),
         _cents("settled_cents", default="0"), _cents("fee_cents", default="0"),
         _instant("requested_at", nullable=False), _instant("settled_at"), _instant("failed_at"),
         _instant("next_look_at"), _count("looks"), _instant("claimed_until"), _count("claims"),
@@ -144,7 +150,7 @@ def _refunds_and_disputes() -> None:
         _key(), _uid(), _ref("payment_id"), _ref("operator_id"),
         _text("source"), _cents("amount_cents"), _text("currency"), _text("reason"),
         _text("state", default="requested"), _text("provider_ref", nullable=True),
-        _text("failure_code", nullable=True),
+        _text("failure_code", nullable=True), _text("reversal_ref", nullable=True),
         sa.Column("asked_by_id", sa.BigInteger(), sa.ForeignKey("member.id"), nullable=True),
         _instant("requested_at", nullable=False), _instant("settled_at"), _instant("failed_at"),
         _instant("next_look_at"), _count("looks"), _instant("claimed_until"), _count("claims"),
@@ -211,6 +217,7 @@ def _evidence() -> None:
     )  # fmt: skip
     op.create_index("ix_provider_call_payment_id", "provider_call", ["payment_id", "id"])
     op.create_index("ix_provider_call_refund_id", "provider_call", ["refund_id", "id"])
+    op.create_index("ix_provider_call_payment_method_id", "provider_call", ["payment_method_id", "id"])
     op.create_table(
         "provider_notice",
         _key(), _uid(), _text("provider"), _text("notice_id"), _text("type"), _text("object_ref", nullable=True),

@@ -70,7 +70,8 @@ class PaymentMethod(Base):
     """A means of payment that a party saved with the provider. We keep its references, never its number.
 
     `label` is what the party knows it by (a brand and the last four digits). `automatic` is the one that invoices of
-    the operator are paid with by themselves; a party has at most one with each operator.
+    the operator are paid with by themselves; a party has at most one with each operator. `mode` says where it is saved:
+    `present` with a client secret, `hosted` on the provider's page.
     """
 
     __tablename__ = "payment_method"
@@ -87,13 +88,20 @@ class PaymentMethod(Base):
     mandate: Mapped[str | None]
     state: Mapped[str] = mapped_column(server_default="pending")
     automatic: Mapped[bool] = mapped_column(server_default="false")
+    mode: Mapped[str] = mapped_column(server_default="hosted")
+    return_url: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     active_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    next_look_at: Mapped[datetime | None]
+    looks: Mapped[int] = mapped_column(Integer, server_default="0")
+    claimed_until: Mapped[datetime | None]
+    claims: Mapped[int] = mapped_column(Integer, server_default="0")
     __table_args__ = (
         CheckConstraint("state IN ('pending', 'active', 'revoked')", name="state"),
         CheckConstraint("kind IN ('card', 'bancontact', 'sepa_debit')", name="kind"),
         Index("ix_payment_method_party_id", "party_id", "operator_id"),
+        Index("ix_payment_method_to_look", "next_look_at", "id", postgresql_where=text("next_look_at IS NOT NULL")),
         Index("uq_payment_method_automatic", "operator_id", "party_id", unique=True,
               postgresql_where=text("automatic AND state = 'active'")),
     )  # fmt: skip
@@ -112,6 +120,7 @@ class Payment(Base):
     fences who is talking to the provider about it until `claimed_until`; `next_look_at` is when that is due.
     `mode` says how: `received` (it came), `automatic` (saved means, payer absent), `present` (the payer is here, a
     client secret), `hosted` (the provider's page). `booking_uid` is the booking that is held until it settles.
+    `transfer_ref` is what the provider calls the transfer of it to an operator's own account (mode `connected`).
     """
 
     __tablename__ = "payment"
@@ -132,6 +141,7 @@ class Payment(Base):
     provider_ref: Mapped[str | None]
     return_url: Mapped[str | None]
     failure_code: Mapped[str | None]
+    transfer_ref: Mapped[str | None]
     settled_cents: Mapped[int] = mapped_column(server_default="0")
     fee_cents: Mapped[int] = mapped_column(server_default="0")
     requested_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -191,6 +201,7 @@ class Refund(Base):
     state: Mapped[str] = mapped_column(server_default="requested")
     provider_ref: Mapped[str | None]
     failure_code: Mapped[str | None]
+    reversal_ref: Mapped[str | None]
     asked_by_id: Mapped[int | None] = mapped_column(ForeignKey("member.id"))
     requested_at: Mapped[datetime] = mapped_column(server_default=func.now())
     settled_at: Mapped[datetime | None]
@@ -258,6 +269,7 @@ class ProviderCall(Base):
         CheckConstraint("outcome IN ('asked', 'answered', 'refused', 'no_answer')", name="outcome"),
         Index("ix_provider_call_payment_id", "payment_id", "id"),
         Index("ix_provider_call_refund_id", "refund_id", "id"),
+        Index("ix_provider_call_payment_method_id", "payment_method_id", "id"),
     )
 
 
