@@ -60,6 +60,7 @@ RAW = {
     "app.billing.invoices.reading": "the charges of customers that the caller keeps the books of",
     "app.billing.invoices.numbering": "the row of one operator's series, for who issues its documents",
     "app.billing.invoices.finalising": "writes the documents of an operator that the caller keeps the books of",
+    "app.billing.payments.standing": "sums of payments and invoices that the caller has found, or the system's",
     "app.billing.invoices.standing": "what is settled of documents that the session's person has found",
     "app.booking.situation": "by the person and the resource handed in",
     "app.booking.finding.standings": "by the person's own id",
@@ -258,7 +259,7 @@ def _fill_papers(session: Session) -> None:
 
 def _fill_payments(session: Session) -> None:
     from app.billing.invoices.models import Invoice
-    from app.billing.payments import models
+    from app.billing.payments import drawer_models, models
 
     invoice = session.scalars(select(Invoice).order_by(Invoice.id)).first()
     assert invoice is not None
@@ -278,7 +279,12 @@ def _fill_payments(session: Session) -> None:
         models.Allocation(**of_payment, invoice_id=invoice.id, cents=1, source="a"),
         models.MoneyTask(**whose, kind="overpaid", key="k", cents=1, currency="EUR"),
     ])  # fmt: skip
-    session.flush()
+    space = session.scalars(select(Space).filter_by(operator_id=invoice.operator_id)).first()
+    assert space is not None
+    of_space = {"operator_id": space.operator_id, "space_id": space.id, "day": invoice.issued_on}
+    drawer = saved(session, drawer_models.CashDrawer(**of_space, currency="EUR", opening_cents=0))
+    moved = {"operator_id": space.operator_id, "cash_drawer_id": drawer.id, "cents": 1}
+    saved(session, drawer_models.CashMovement(**moved, payment_id=payment.id))
 
 
 def _fill_closings(session: Session, now: Any) -> None:

@@ -56,6 +56,7 @@ def upgrade() -> None:
     _refunds_and_disputes()
     _evidence()
     _what_is_paid()
+    _drawers()
     _for_a_person()
 
 
@@ -252,6 +253,51 @@ def _what_is_paid() -> None:
         "CREATE TRIGGER allocation_stays BEFORE UPDATE OR DELETE ON allocation "
         "FOR EACH ROW EXECUTE FUNCTION allocation_stays()"
     )
+    # Whoever writes an allocation: a payment gives no more than it has, an invoice takes no more than is left of it.
+    op.execute(
+        """
+        CREATE FUNCTION allocation_within() RETURNS trigger LANGUAGE plpgsql AS $$
+        DECLARE
+            paid payment;
+            owed invoice;
+            has bigint;
+            given bigint;
+            covered bigint;
+        BEGIN
+            SELECT * INTO paid FROM payment WHERE id = NEW.payment_id FOR NO KEY UPDATE;
+            SELECT * INTO owed FROM invoice WHERE id = NEW.invoice_id FOR NO KEY UPDATE;
+            IF (paid.operator_id, paid.party_id, paid.currency) IS DISTINCT FROM
+               (owed.operator_id, owed.party_id, owed.currency) OR paid.operator_id <> NEW.operator_id THEN
+                RAISE EXCEPTION 'payment % is not of the operator and party of invoice %', paid.id, owed.id
+                    USING ERRCODE = 'check_violation';
+            END IF;
+            SELECT paid.settled_cents
+                - (SELECT coalesce(sum(amount_cents), 0) FROM refund
+                   WHERE payment_id = paid.id AND state <> 'failed')
+                - (SELECT coalesce(sum(amount_cents), 0) FROM dispute WHERE payment_id = paid.id AND state = 'lost'),
+                coalesce(sum(cents), 0), coalesce(sum(cents) FILTER (WHERE invoice_id = owed.id), 0)
+            INTO has, given, covered FROM allocation WHERE payment_id = paid.id;
+            IF covered + NEW.cents < 0 THEN
+                RAISE EXCEPTION 'payment % pays % cents of invoice %: no % can be undone',
+                    paid.id, covered, owed.id, -NEW.cents USING ERRCODE = 'check_violation';
+            END IF;
+            IF NEW.cents > 0 AND given + NEW.cents > has THEN
+                RAISE EXCEPTION 'payment % has % cents, and gives % already: % more are too much',
+                    paid.id, has, given, NEW.cents USING ERRCODE = 'check_violation';
+            END IF;
+            SELECT coalesce(sum(settled_cents), 0) INTO covered FROM invoice_settlement WHERE invoice_id = owed.id;
+            IF NEW.cents > 0 AND (owed.corrects_id IS NOT NULL OR covered + NEW.cents > owed.gross_cents) THEN
+                RAISE EXCEPTION 'invoice % was % cents, % are settled: % more are too much',
+                    owed.id, owed.gross_cents, covered, NEW.cents USING ERRCODE = 'check_violation';
+            END IF;
+            RETURN NEW;
+        END $$
+        """
+    )
+    op.execute(
+        "CREATE TRIGGER allocation_within BEFORE INSERT ON allocation "
+        "FOR EACH ROW EXECUTE FUNCTION allocation_within()"
+    )
     # Once and for all versions: what credit notes take back, and what payments pay.
     op.execute(
         """
@@ -262,6 +308,37 @@ def _what_is_paid() -> None:
         GROUP BY invoice_id
         """
     )
+
+
+def _drawers() -> None:
+    op.create_table(
+        "cash_drawer",
+        _key(), _uid(), _ref("operator_id"), _ref("space_id"), sa.Column("day", sa.Date(), nullable=False),
+        _text("currency"), _cents("opening_cents"), _instant("opened_at", nullable=False),
+        sa.Column("opened_by_id", sa.BigInteger(), sa.ForeignKey("member.id"), nullable=True),
+        sa.Column("counted_cents", sa.BigInteger(), nullable=True),
+        sa.Column("difference_cents", sa.BigInteger(), nullable=True),
+        _instant("counted_at"),
+        sa.Column("counted_by_id", sa.BigInteger(), sa.ForeignKey("member.id"), nullable=True),
+        _text("note", default=""),
+        sa.UniqueConstraint("space_id", "day", name=op.f("uq_cash_drawer_space_id_day")),
+        _check("cash_drawer", "cents", "opening_cents >= 0 AND counted_cents >= 0"),
+        _check("cash_drawer", "counted",
+               "(counted_at IS NULL) = (counted_cents IS NULL) AND (counted_at IS NULL) = (difference_cents IS NULL)"),
+    )  # fmt: skip
+    op.create_index("ix_cash_drawer_operator_id_id", "cash_drawer", ["operator_id", "id"])
+    op.create_table(
+        "cash_movement",
+        _key(), _ref("operator_id"), _ref("cash_drawer_id"),
+        sa.Column("payment_id", sa.BigInteger(), sa.ForeignKey("payment.id"), nullable=True),
+        sa.Column("refund_id", sa.BigInteger(), sa.ForeignKey("refund.id"), nullable=True),
+        _cents("cents"), _instant("made_at", nullable=False),
+        sa.UniqueConstraint("payment_id", name=op.f("uq_cash_movement_payment_id")),
+        sa.UniqueConstraint("refund_id", name=op.f("uq_cash_movement_refund_id")),
+        _check("cash_movement", "cents", "cents <> 0"),
+        _check("cash_movement", "of_one", "(payment_id IS NULL) <> (refund_id IS NULL)"),
+    )  # fmt: skip
+    op.create_index("ix_cash_movement_cash_drawer_id", "cash_movement", ["cash_drawer_id"])
 
 
 def _for_a_person() -> None:

@@ -1,0 +1,84 @@
+"""What a person must look at about money: opened once by whoever finds it, closed with a note by who keeps the books.
+
+Kinds are rows of KINDS; `key` names what a task is about, so that finding it twice asks nobody twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.billing.payments.models import MoneyTask
+from app.errors import NotFound, WrongState
+from app.network.people import Person
+
+# What each asks of a person; a kind that is not here is shown by its name.
+KINDS: dict[str, str] = {
+    "overpaid": "More came than was asked for: give it back, or leave it for the next invoice.",
+    "underpaid": "Less came than was asked for: ask for the rest, or credit it.",
+    "double": "What it pays was paid already: give it back, or leave it for the next invoice.",
+    "no_invoice": "Money came and no invoice is open: give it back, or leave it for the next invoice.",
+    "credited": "A credit note took back what was paid: give it back, or leave it for the next invoice.",
+    "drawer_difference": "The cash counted is not what should be there: the difference is posted; find out why.",
+}
+
+
+def open_task(
+    session: Session,
+    *,
+    operator_id: int,
+    kind: str,
+    key: str,
+    cents: int,
+    currency: str,
+    party_id: int | None = None,
+    payment_id: int | None = None,
+    invoice_id: int | None = None,
+    facts: Mapping[str, Any] | None = None,
+    now: datetime,
+) -> None:
+    """Ask a person to look; one task per `key`, ever. `facts` are ids, codes and whole numbers, without names."""
+    row = {
+        "operator_id": operator_id, "kind": kind, "key": key, "party_id": party_id, "payment_id": payment_id,
+        "invoice_id": invoice_id, "cents": cents, "currency": currency, "facts": dict(facts or {}), "opened_at": now,
+    }  # fmt: skip
+    session.execute(insert(MoneyTask).values(row).on_conflict_do_nothing(index_elements=["key"]))
+
+
+def of_operator(
+    session: Session, operator_id: int, *, closed: bool, kind: str | None, before: int | None, limit: int
+) -> Sequence[MoneyTask]:
+    """Tasks of an operator, newest first: the open ones, or those that are closed. After `kept_operator`."""
+    wanted = select(MoneyTask).where(MoneyTask.operator_id == operator_id)
+    wanted = wanted.where(MoneyTask.closed_at.is_not(None) if closed else MoneyTask.closed_at.is_(None))
+    if kind is not None:
+        wanted = wanted.where(MoneyTask.kind == kind)
+    if before is not None:
+        wanted = wanted.where(MoneyTask.id < before)
+    return session.scalars(wanted.order_by(MoneyTask.id.desc()).limit(limit)).all()
+
+
+def close_task(
+    session: Session, operator_id: int, task_id: UUID, *, note: str, person: Person, now: datetime
+) -> MoneyTask:
+    """Note what was done about it. The same note once more changes nothing.
+
+    Raises NotFound, and WrongState where it is closed with another note.
+    """
+    mine = select(MoneyTask).where(MoneyTask.uid == task_id, MoneyTask.operator_id == operator_id)
+    task = session.scalars(mine.with_for_update(key_share=True)).one_or_none()
+    if task is None:
+        raise NotFound()
+    if task.closed_at is not None:
+        if task.note != note:
+            raise WrongState(state="closed", remedy="it is closed already; read its note")
+        return task
+    task.closed_at, task.closed_by_id, task.note = now, person.member_id, note
+    session.flush()
+    return task
