@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.events.catalogue import DomainEvent, event
-from app.events.meanings import Meaning, code, id_of
+from app.events.meanings import Meaning, cents, code, id_of
 from app.events.membership_facts import day
 
 _OPERATOR = id_of("an operator", "The legal entity that issued it.")
@@ -74,3 +74,36 @@ class CreditNoteFinalised(DomainEvent):
     net_cents: int
     vat_cents: int
     currency: str
+
+
+@event(
+    "invoice.reminded",
+    version=1,
+    aggregate="invoice",
+    by="billing.dunning.acting",
+    says={
+        "invoice_id": id_of("an invoice", "The invoice that is overdue."),
+        "operator_id": _OPERATOR,
+        "party_id": id_of("a party", "Who owes it."),
+        "step": Meaning("The number of the step of the operator's schedule, from 1.", type="int", example=1),
+        "action": code("What was done.", "reminder", "formal_notice", "suspension"),
+        "open_cents": cents("What is still open of the invoice.", 12100),
+        "interest_cents": cents("Interest claimed on top; on an invoice of its own.", 0),
+        "compensation_cents": cents("What is claimed for the trouble; on an invoice of its own.", 4000),
+        "pay_by": day("The day by which to pay now.", "2026-05-14"),
+    },
+)
+@dataclass(frozen=True, slots=True)
+class InvoiceReminded(DomainEvent):
+    """A step of dunning was taken about an overdue invoice."""
+
+    invoice_id: str
+    operator_id: str
+    party_id: str
+    step: int
+    action: str
+    open_cents: int
+    interest_cents: int
+    compensation_cents: int
+    currency: str
+    pay_by: str

@@ -75,7 +75,7 @@ class PaymentSettled(DomainEvent):
         **_SAYS,
         "kind": _KIND,
         "booking_id": _BOOKING,
-        "failure": Meaning("Why, in the provider's code.", unit="code", example="insufficient_funds"),
+        "failure": Meaning("Why, in the provider's code.", unit="code of the provider", example="insufficient_funds"),
         "amount_cents": cents("What was asked for.", 4840),
     },
 )
@@ -150,7 +150,7 @@ class PaymentDisputed(DomainEvent):
     says={
         "notice_id": id_of("a notice", "What was stored."),
         "provider": code("Who told.", "stripe"),
-        "topic": Meaning("What it is about, in the provider's words.", unit="code", example="payment_intent.succeeded"),
+        "topic": Meaning("What it is about, in the provider's words.", unit="code of the provider", example="payment_intent.succeeded"),
     },
 )
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,12 @@ def test_no_event_carries_names_addresses_or_titles() -> None:
     assert [(channel_id(f), n) for f in FACTS for n in describing.names(f) if personal.search(n)] == []
 
 
-TOLD_FROM = {"app.events.catalogue", "app.events.membership_facts", "app.events.billing_facts"}
+TOLD_FROM = {
+    "app.events.catalogue",
+    "app.events.membership_facts",
+    "app.events.billing_facts",
+    "app.events.payment_facts",
+}
 
 
 def publishers() -> dict[str, set[str]]:
