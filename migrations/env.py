@@ -7,9 +7,11 @@ from sqlalchemy import create_engine, pool, text
 
 from app.billing.charges import models as charge_models
 from app.billing.closings import models as closing_models
+from app.billing.dunning import models as dunning_models
 from app.billing.invoices import models as invoice_models
 from app.billing.ledger import models as ledger_models
 from app.billing.papers import models as paper_models
+from app.billing.payments import drawer_models
 from app.billing.payments import models as payment_models
 from app.booking import models as booking_models
 from app.config import Config
@@ -37,6 +39,8 @@ MODELS = (
     closing_models,
     paper_models,
     payment_models,
+    drawer_models,
+    dunning_models,
 )
 MIGRATION_LOCK = 7_200_001
 

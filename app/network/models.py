@@ -23,7 +23,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import LargeBinary, Text
 
 from app.db import Base, Key, PublicId
-from app.tenancy import Scope, by_everyone, by_owner, by_staff, by_the_system, seen
+from app.tenancy import Scope, by_everyone, by_owner, by_staff, by_the_system, is_own, seen
 
 
 @seen(by_everyone)
@@ -221,3 +221,26 @@ class IdempotentAnswer(Base):
     headers: Mapped[dict[str, str]] = mapped_column(JSONB, server_default="{}")
     body: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+
+
+def by_owner_and_books(entity: Any, scope: Scope) -> ColumnElement[bool]:
+    """The member it is about, and who keeps the operator's books."""
+    return is_own(entity.member_id, scope) | entity.operator_id.in_(scope.books_ids)
+
+
+@seen(by_owner_and_books)
+class BookingSuspension(Base):
+    """A member who may not book with an operator while something is unpaid; `source` says what, once for each."""
+
+    __tablename__ = "booking_suspension"
+    id: Mapped[Key]
+    uid: Mapped[PublicId]
+    operator_id: Mapped[int] = mapped_column(ForeignKey("operator.id"))
+    member_id: Mapped[int] = mapped_column(ForeignKey("member.id"))
+    source: Mapped[str] = mapped_column(unique=True)
+    since: Mapped[datetime]
+    lifted_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index("ix_booking_suspension_standing", "member_id", "operator_id",
+              postgresql_where=text("lifted_at IS NULL")),
+    )  # fmt: skip

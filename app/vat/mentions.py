@@ -74,6 +74,13 @@ TEXTS: Mapping[str, Mapping[str, str]] = {
         "en": "Exempt from VAT, article 261 D, 2° of the French CGI",
         "de": "Von der MwSt. befreit, Artikel 261 D, 2° des französischen CGI",
     },
+    # CTVA, art. 28, 1° ; BOI-TVA-BASE-10-10-30: what makes good a late payment is no price of a supply
+    "late_payment_outside_vat": {
+        "fr": "Intérêts et indemnités de retard, hors champ de la TVA",
+        "nl": "Interesten en vergoedingen wegens laattijdige betaling, buiten de btw",
+        "en": "Interest and compensation for late payment, outside the scope of VAT",
+        "de": "Verzugszinsen und -entschädigungen, nicht der MwSt. unterliegend",
+    },
     "fr_overseas_294": {
         "fr": "TVA non applicable, art. 294, 1 du CGI",
         "nl": "Btw niet van toepassing, art. 294, 1 van de Franse CGI",

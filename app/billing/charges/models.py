@@ -14,7 +14,10 @@ from sqlalchemy.types import Integer
 from app.db import Base, Key, PublicId
 from app.tenancy import Scope, by_the_system, is_own, seen
 
-KINDS = ("booking", "fee", "membership", "adjustment", "deposit", "deposit_return", "manual")
+KINDS = (
+    "booking", "fee", "membership", "adjustment", "deposit", "deposit_return", "manual", "late_interest",
+    "recovery_fee",
+)  # fmt: skip
 UNITS = ("hour", "day", "cycle", "piece")
 
 _parties = table("party", column("id"), column("member_id"))

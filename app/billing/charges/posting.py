@@ -25,6 +25,8 @@ REVENUE = {
     "membership": "revenue_membership",
     "adjustment": "revenue_membership",
     "manual": "revenue_other",
+    "late_interest": "late_interest",
+    "recovery_fee": "recovery_fees",
 }
 DEPOSITS = frozenset({"deposit", "deposit_return"})  # held for the party: no supply, so never earned
 

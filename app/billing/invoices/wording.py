@@ -33,6 +33,14 @@ KINDS: dict[str, tuple[str, str, str, str]] = {
         "Deposit returned: {what}",
     ),
     "manual": ("{what}", "{what}", "{what}", "{what}"),
+    "late_interest": (
+        "Intérêts de retard : {what}", "Nalatigheidsinterest: {what}", "Verzugszinsen: {what}",
+        "Late-payment interest: {what}",
+    ),
+    "recovery_fee": (
+        "Frais de recouvrement : {what}", "Invorderingskosten: {what}", "Beitreibungskosten: {what}",
+        "Recovery costs: {what}",
+    ),
 }  # fmt: skip
 _DAYS = ("{days}/{of_days} jours", "{days}/{of_days} dagen", "{days}/{of_days} Tage", "{days}/{of_days} days")
 

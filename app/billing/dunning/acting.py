@@ -1,0 +1,103 @@
+"""Taking the steps that are due: told as an event, claimed on an invoice of its own, or bookings suspended."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.billing.dunning.claiming import claim_on_invoice
+from app.billing.dunning.models import DunningAct
+from app.billing.dunning.policies import KIND, next_morning, policy_of, today
+from app.billing.dunning.proposing import Proposal, propose
+from app.billing.invoices.models import Invoice
+from app.events.billing_facts import InvoiceReminded
+from app.events.outbox import record
+from app.ids import new_id
+from app.network import suspensions
+from app.network.memberships.models import Team, TeamSeat
+from app.network.models import Operator
+from app.timekeeper import due, schedule
+
+BATCH = 50
+AT_ONCE = timedelta(milliseconds=1)
+PAY_WITHIN_DAYS = 14  # what a first reminder must leave a Belgian consumer (CDE, art. XIX.2, § 2); we leave it everybody
+
+
+@due(KIND)
+def run_schedule(session: Session, operator_id: int, *, now: datetime) -> None:
+    """Take a batch of what an operator's schedule has for today; again at once while there is more, then tomorrow."""
+    policy = policy_of(session, operator_id)
+    if not policy.active:
+        return
+    day = today(session, operator_id, now=now)
+    ready = [each for each in propose(session, operator_id, policy, day=day) if each.held is None]
+    for proposal in ready[:BATCH]:
+        take(session, operator_id, proposal, day=day, now=now)
+    more = len(ready) > BATCH
+    schedule(session, KIND, operator_id, now + AT_ONCE if more else next_morning(session, operator_id, now=now))
+
+
+def take(session: Session, operator_id: int, proposal: Proposal, *, day: date, now: datetime) -> bool:
+    """Take one step about an invoice; False where somebody else just did."""
+    invoice, claim = proposal.invoice, proposal.claim
+    act_uid = new_id()
+    written = insert(DunningAct).values(
+        uid=act_uid,
+        operator_id=operator_id,
+        invoice_id=invoice.id,
+        no=proposal.no,
+        action=proposal.step.action,
+        day=day,
+        open_cents=invoice.open_cents,
+        interest_cents=claim.interest_cents,
+        compensation_cents=claim.compensation_cents,
+        currency=invoice.currency,
+        ground=claim.ground,
+        done_at=now,
+    )
+    once = written.on_conflict_do_nothing(index_elements=["invoice_id", "no"]).returning(DunningAct.id)
+    if session.scalar(once) is None:
+        return False
+    if claim.cents:
+        claim_on_invoice(session, operator_id, proposal, act_uid=act_uid, day=day, now=now)
+    if proposal.step.action == "suspension":
+        who = bookers(session, invoice.party_id, invoice.member_id, day=day)
+        suspensions.suspend(session, operator_id=operator_id, members=who, source=source_of(invoice.uid), now=now)
+    _tell(session, operator_id, proposal, day=day, now=now)
+    return True
+
+
+def source_of(invoice_uid: object) -> str:
+    """What a suspension is known by."""
+    return f"invoice:{invoice_uid}"
+
+
+def bookers(session: Session, party_id: int, member_id: int | None, *, day: date) -> set[int]:
+    """Who books on a party's account: its member, and who has a seat in its teams. An employer's people book nothing
+    on its account, so nobody is suspended for it."""
+    found = {member_id} if member_id is not None else set()
+    seats = select(TeamSeat.member_id).join(Team, Team.id == TeamSeat.team_id).where(Team.party_id == party_id)
+    seated = seats.where(TeamSeat.from_day <= day, or_(TeamSeat.until_day.is_(None), TeamSeat.until_day >= day))
+    answering = select(Team.member_id).where(Team.party_id == party_id)
+    return found | set(session.scalars(seated)) | set(session.scalars(answering))
+
+
+def _tell(session: Session, operator_id: int, proposal: Proposal, *, day: date, now: datetime) -> None:
+    invoice = proposal.invoice
+    operator_uid = session.scalars(select(Operator.uid).where(Operator.id == operator_id)).one()
+    fact = InvoiceReminded(
+        invoice_id=str(invoice.uid),
+        operator_id=str(operator_uid),
+        party_id=str(invoice.party_uid),
+        step=proposal.no,
+        action=proposal.step.action,
+        open_cents=invoice.open_cents,
+        interest_cents=proposal.claim.interest_cents,
+        compensation_cents=proposal.claim.compensation_cents,
+        currency=invoice.currency,
+        pay_by=(day + timedelta(days=PAY_WITHIN_DAYS)).isoformat(),
+    )
+    record(session, session.get_one(Invoice, invoice.id), fact, at=now)
