@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from amqp.channel import Channel
@@ -25,7 +26,9 @@ _armed: set[int] = set()
 
 
 def arm(pid: int, place: str) -> None:
-    os.kill(pid, PLACES[place])
+    """Nothing where another fault of a storm was quicker: who is dead already needs no killing."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, PLACES[place])
 
 
 def here(place: str) -> None:
