@@ -71,8 +71,10 @@ def release(session: Session, payment: Payment, cents: int, *, source: str, now:
     """
     [held] = standing.hold_payments(session, [payment.id])
     missing = cents - max(0, held.kept_cents - held.allocated_cents)
-    rows = []
-    for pair in standing.given_by(session, held.id):
+    pairs = standing.given_by(session, held.id)
+    standing.hold_invoices(session, [pair.invoice_id for pair in pairs])
+    rows: list[Row] = []
+    for pair in pairs:
         if (taken := min(pair.cents, missing)) > 0:
             rows.append(_row(held, pair.invoice_id, -taken, f"release:{source}:{len(rows)}", now))
             missing -= taken
