@@ -112,6 +112,8 @@ def _charges(exported: Exported) -> Iterator[str]:
     yield from differs("charges on no document", [], sorted(exported.listed_charges.keys() - invoiced.keys()))
     archived_only = {charge["id"] for charge in exported.archived_charges} - exported.listed_charges.keys()
     yield from differs("charges that nobody lists", set(), archived_only)
+    archived_all = {charge["id"] for charge in exported.archived_charges}
+    yield from differs("charges that the archives lack", [], sorted(invoiced.keys() - archived_all))
     for charge in exported.archived_charges:
         if charge["id"] in archived_only:
             continue

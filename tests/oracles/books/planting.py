@@ -123,6 +123,16 @@ def a_charge(exported: Exported) -> Exported:
     return in_archive(exported, "charges.jsonl", lambda records: _add(records[0], "net_cents"), nth=0)
 
 
+def a_charge_left_out(exported: Exported) -> Exported:
+    """A charge that is on a document, out of the archive that it was sealed with."""
+    invoiced = {line["charge_id"] for content in exported.contents for line in content["lines"]}
+
+    def change(records: Records) -> None:
+        records.remove(next(record for record in records if record["id"] in invoiced))
+
+    return in_archive(exported, "charges.jsonl", change, nth=0)
+
+
 def a_listed_charge(exported: Exported) -> Exported:
     charges = json.loads(exported.charges)
     for name in ("net_cents", "amount_cents"):

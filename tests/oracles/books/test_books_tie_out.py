@@ -91,6 +91,7 @@ PLANTED: dict[Callable[[Exported], Exported], str] = {
     planting.the_newest_document_left_out: "customers: what all owe",
     planting.an_octet_of_the_archive: "packing: SHA-256 of",
     planting.a_charge: "charges: charge ",
+    planting.a_charge_left_out: "charges: charges that the archives lack",
     planting.a_listed_charge: "charges: charge ",
     planting.a_charge_on_no_document: "charges: charges on no document",
     planting.a_posting: "postings: postings that the ledger has not",
