@@ -31,6 +31,7 @@ BLUEPRINTS = (
     ("app.billing.invoices.api", "/api/v1"),
     ("app.billing.ledger.api", "/api/v1"),
     ("app.billing.charges.api", "/api/v1"),
+    ("app.billing.dunning.api", "/api/v1"),
     ("app.http.operating", None),
     ("app.http.documents", None),
     ("app.web.pages", None),

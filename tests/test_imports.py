@@ -66,6 +66,7 @@ PURE = {
     "app.money", "app.ids", "app.errors", "app.vat.*", "app.booking.rules", "app.booking.hours", "app.booking.prices",
     "app.booking.recurrence", "app.booking.cancellation", "app.booking.localtime", "app.booking.assignment",
     "app.billing.papers.epc", "app.billing.papers.labels", "app.billing.papers.look",
+    "app.billing.dunning.rates", "app.billing.dunning.fees", "app.billing.dunning.steps",
     "app.billing.charges.owing", "app.billing.charges.booking", "app.billing.charges.membership",
     "app.billing.closings.days", "app.billing.closings.counters",
     "app.billing.invoices.canonical", "app.billing.invoices.communications", "app.billing.invoices.drafting",

@@ -57,6 +57,7 @@ RAW = {
     "app.billing.closings.archive.contents": "the archive of one operator, by command or by itself",
     "app.billing.closings.books": "the timekeeper's; the line of one operator's books",
     "app.billing.closings.finding": "sums, for the timekeeper and the doctor",
+    "app.billing.dunning.overdue": "an operator's overdue invoices, after require_books, or by the timekeeper",
     "app.billing.invoices.reading": "the charges of customers that the caller keeps the books of",
     "app.billing.invoices.numbering": "the row of one operator's series, for who issues its documents",
     "app.billing.invoices.finalising": "writes the documents of an operator that the caller keeps the books of",
@@ -244,6 +245,8 @@ def _fill_the_rest(session: Session, now: Any) -> None:
     _fill_documents(session, now)
     _fill_papers(session)
     _fill_payments(session)
+    _fill_dunning(session, now)
+    _fill_the_bank(session, now)
     _fill_closings(session, now)
 
 
@@ -255,6 +258,25 @@ def _fill_papers(session: Session) -> None:
     assert invoice is not None
     branding = OperatorBranding(operator_id=invoice.operator_id, accent="#0f5b78")
     session.add_all([Paper(invoice_id=invoice.id), branding])
+
+
+def _fill_dunning(session: Session, now: Any) -> None:
+    from app.billing.dunning.models import DunningAct, DunningPolicy, DunningStop
+    from app.billing.invoices.models import Invoice
+    from app.network.models import BookingSuspension
+
+    invoice = session.scalars(select(Invoice).order_by(Invoice.id)).first()
+    assert invoice is not None
+    operator_id, member_id = invoice.operator_id, session.scalars(select(Booking.member_id)).first()
+    claimed = {"open_cents": 1, "interest_cents": 0, "compensation_cents": 0, "currency": "EUR"}
+    told = {"action": "reminder", "day": now.date(), "done_at": now}
+    session.add_all([
+        DunningPolicy(operator_id=operator_id, steps=[]),
+        DunningAct(operator_id=operator_id, invoice_id=invoice.id, no=1, **claimed, **told),
+        DunningStop(operator_id=operator_id, reason="r", stopped_by_id=member_id, stopped_at=now),
+        BookingSuspension(operator_id=operator_id, member_id=member_id, source="s", since=now),
+    ])  # fmt: skip
+    session.flush()
 
 
 def _fill_payments(session: Session) -> None:
@@ -285,6 +307,30 @@ def _fill_payments(session: Session) -> None:
     drawer = saved(session, drawer_models.CashDrawer(**of_space, currency="EUR", opening_cents=0))
     moved = {"operator_id": space.operator_id, "cash_drawer_id": drawer.id, "cents": 1}
     saved(session, drawer_models.CashMovement(**moved, payment_id=payment.id))
+
+
+def _fill_the_bank(session: Session, now: Any) -> None:
+    from app.billing.bank.models import BankLine, BankProposal, BankStatement
+    from app.billing.invoices.models import Invoice
+    from app.billing.sepa.models import SepaFile, SepaItem, SepaMandate
+
+    invoice = session.scalars(select(Invoice).order_by(Invoice.id)).first()
+    assert invoice is not None
+    whose, money = {"operator_id": invoice.operator_id}, {"currency": "EUR"}
+    read = {"format": "camt.053.001.08", "reference": "1", "opening_cents": 0, "closing_cents": 1, "lines": 1}
+    statement = saved(session, BankStatement(**whose, **money, **read, sha256="", position=1))
+    place = {"statement_id": statement.id, "position": 1, "booked_on": now.date()}
+    line = saved(session, BankLine(**whose, **money, **place, key="k", cents=1))
+    signed = {"reference": "m", "scheme": "CORE", "signed_on": now.date(), "debtor_name": "N", "iban": "I"}
+    made = {"kind": "transfer", "format": "pain.001.001.09", "sha256": "", "size": 1, "items": 1, "cents": 1}
+    item = {"kind": "transfer", "source": "s", "end_to_end_id": "e", "name": "N", "iban": "I", "remittance": "R"}
+    session.add_all([
+        BankProposal(**whose, line_id=line.id, party_id=invoice.party_id, certainty=50, reasons=[], aims=[]),
+        SepaMandate(**whose, **signed, party_id=invoice.party_id),
+        SepaFile(**whose, **money, **made, execution_on=now.date(), made_at=now),
+        SepaItem(**whose, **money, **item, cents=1),
+    ])  # fmt: skip
+    session.flush()
 
 
 def _fill_closings(session: Session, now: Any) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 from app import housekeeping
 from app.billing.closings import sealing
 from app.billing.closings.archive import making as archiving
+from app.billing.dunning import acting as dunning
 from app.billing.invoices import finishing
 from app.billing.ledger import checkpoints
 from app.booking import deciding, waiting
@@ -33,6 +34,7 @@ DUE_IN = (
     sealing,
     archiving,
     checkpoints,
+    dunning,
 )
 BATCH = 100
 EVERY = timedelta(seconds=0.5)

@@ -56,6 +56,7 @@ DUE_MODULES = (
     "app.billing.invoices.finishing",
     "app.billing.closings.sealing",
     "app.billing.closings.archive.making",
+    "app.billing.dunning.acting",
 )
 
 

@@ -39,6 +39,14 @@ _CLOSURE = {
 }
 
 EXAMPLES: dict[str, dict[str, Any]] = {
+    "replace_dunning": {
+        "active": True,
+        "steps": [
+            {"after_days": 5, "action": "reminder"},
+            {"after_days": 35, "action": "formal_notice", "claims": True},
+        ],
+    },
+    "stop_dunning": {"reason": "Agreed on the phone to pay by the end of the month.", "until": "2027-03-31"},
     "create_token": {"email": "member@passerelle.example", "password": "correct horse battery"},
     "create_member": {
         "email": "ana@example.org",

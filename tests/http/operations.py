@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import BLUEPRINTS
+from app.billing.dunning.models import DunningStop
 from app.booking.models import Closure, Feed, WaitlistEntry
 from app.db import Base, raw
 from app.http.examples import EXAMPLES
@@ -82,7 +83,7 @@ def a_place(session: Session, clock: Clock) -> Place:
         "token_id": saved(session, other_token).uid,
         "operator_id": session.get_one(Operator, space.operator_id).uid,
         "invoice_id": an_invoice(session, space, manager, now=clock.now).uid,
-        **_billed(session, manager),
+        **_billed(session, manager), **_a_stop(session, space, manager, clock),
         **_a_webhook(session, space, clock), **_a_membership(session, space, manager),
     }  # fmt: skip
     texts = {name: str(uid) for name, uid in ids.items()}
@@ -96,6 +97,11 @@ def _billed(session: Session, manager: Member) -> dict[str, Any]:
     party = session.scalar(select(Party).where(Party.member_id == manager.id))
     party = party or saved(session, Party(member_id=manager.id, name="Manager", country="BE"))
     return {"employer_id": employer.uid, "party_id": party.uid}
+
+
+def _a_stop(session: Session, space: Space, manager: Member, clock: Clock) -> dict[str, Any]:
+    stopped = {"reason": "Agreed", "stopped_by_id": manager.id, "stopped_at": clock.now}
+    return {"stop_id": saved(session, DunningStop(operator_id=space.operator_id, **stopped)).uid}
 
 
 def _a_membership(session: Session, space: Space, manager: Member) -> dict[str, Any]:
