@@ -5,6 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import create_engine, pool, text
 
+from app.billing.bank import models as bank_models
 from app.billing.charges import models as charge_models
 from app.billing.closings import models as closing_models
 from app.billing.dunning import models as dunning_models
@@ -13,6 +14,7 @@ from app.billing.ledger import models as ledger_models
 from app.billing.papers import models as paper_models
 from app.billing.payments import drawer_models
 from app.billing.payments import models as payment_models
+from app.billing.sepa import models as sepa_models
 from app.booking import models as booking_models
 from app.config import Config
 from app.db import Base
@@ -39,6 +41,8 @@ MODELS = (
     closing_models,
     paper_models,
     payment_models,
+    bank_models,
+    sepa_models,
     drawer_models,
     dunning_models,
 )

@@ -1,0 +1,1 @@
+"""SEPA files: transfers that give money back, debits that collect what is due, each in one file, once."""
