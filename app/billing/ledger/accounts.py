@@ -79,6 +79,10 @@ ACCOUNTS: dict[str, Account] = {
     ),
     "bank": Account("550000", "512000", "asset", "Banque", "Bank", "Bank", "Bank"),
     "cash": Account("570000", "530000", "asset", "Caisse", "Kas", "Cash", "Kasse"),
+    "cash_differences": Account(
+        "649000", "658200", "expense", "Différences de caisse", "Kasverschillen", "Cash differences",
+        "Kassendifferenzen",
+    ),
     "payments_in_transit": Account(
         "580000", "511500", "asset", "Paiements en cours d'encaissement", "Betalingen onderweg",
         "Payments in transit", "Zahlungen unterwegs",
@@ -97,6 +101,9 @@ ACCOUNTS: dict[str, Account] = {
     "late_interest": Account(
         "751000", "763100", "income", "Intérêts de retard", "Nalatigheidsinteresten", "Late-payment interest",
         "Verzugszinsen",
+    ),
+    "bank_interest": Account(
+        "751900", "768000", "income", "Intérêts bancaires", "Bankinteresten", "Bank interest", "Bankzinsen",
     ),
     "recovery_fees": Account(
         "743000", "758000", "income", "Indemnités de recouvrement", "Invorderingskosten", "Recovery fees",

@@ -31,6 +31,8 @@ KINDS: dict[str, tuple[Journal, Labels]] = {
     "credit_note": (SALES, Labels("Avoir", "Creditnota", "Credit note", "Gutschrift")),
     "payment": (BANK, Labels("Paiement", "Betaling", "Payment", "Zahlung")),
     "refund": (BANK, Labels("Remboursement", "Terugbetaling", "Refund", "Erstattung")),
+    "drawer": (BANK, Labels("Caisse", "Kas", "Cash drawer", "Kasse")),
+    "bank": (BANK, Labels("Mouvement bancaire", "Bankverrichting", "Bank movement", "Bankbewegung")),
     "opening": (OPENING, Labels("Solde reporté", "Overgedragen saldo", "Balance brought forward", "Saldovortrag")),
 }
 
