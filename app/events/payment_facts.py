@@ -150,7 +150,11 @@ class PaymentDisputed(DomainEvent):
     says={
         "notice_id": id_of("a notice", "What was stored."),
         "provider": code("Who told.", "stripe"),
-        "topic": Meaning("What it is about, in the provider's words.", unit="code of the provider", example="payment_intent.succeeded"),
+        "topic": Meaning(
+            "What it is about, in the provider's words.",
+            unit="code of the provider",
+            example="payment_intent.succeeded",
+        ),
     },
 )
 @dataclass(frozen=True, slots=True)

@@ -295,8 +295,7 @@ def _what_is_paid() -> None:
         """
     )
     op.execute(
-        "CREATE TRIGGER allocation_within BEFORE INSERT ON allocation "
-        "FOR EACH ROW EXECUTE FUNCTION allocation_within()"
+        "CREATE TRIGGER allocation_within BEFORE INSERT ON allocation FOR EACH ROW EXECUTE FUNCTION allocation_within()"
     )
     # Once and for all versions: what credit notes take back, and what payments pay.
     op.execute(

@@ -23,7 +23,7 @@ from app.timekeeper import due, schedule
 
 BATCH = 50
 AT_ONCE = timedelta(milliseconds=1)
-PAY_WITHIN_DAYS = 14  # what a first reminder must leave a Belgian consumer (CDE, art. XIX.2, § 2); we leave it everybody
+PAY_WITHIN_DAYS = 14  # what a first reminder must leave a Belgian consumer (CDE, art. XIX.2, § 2)
 
 
 @due(KIND)

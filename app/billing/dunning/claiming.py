@@ -1,4 +1,4 @@
-"""Interest and compensation as charges outside VAT, on an invoice of their own: so they are in the books, and payable."""
+"""Interest and compensation as charges outside VAT, on an invoice of their own: in the books, and to be paid."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
 """What a creditor may claim of an invoice that is paid late: interest, and a sum for the trouble. Pure.
 
-| seller | buyer    | interest                       | sum                                   | from |
-|--------|----------|--------------------------------|---------------------------------------|------|
-| BE     | business | statutory, or agreed           | 40 euros                              | the day after the due day, by itself |
-| BE     | consumer | as a business's, where agreed  | at most 20 / 30 + 10 % / 65 + 5 % of what is due | the day after a free first reminder, once 14 days have passed since |
-| FR     | business | statutory, or agreed           | 40 euros                              | the day after the due day, by itself |
-| FR     | consumer | none by itself                 | none                                  | –    |
+| seller | buyer    | interest              | sum                             | from                               |
+|--------|----------|-----------------------|---------------------------------|------------------------------------|
+| BE, FR | business | statutory, or agreed  | 40 euros                        | the day after the due day          |
+| BE     | consumer | the same, once agreed | 20, or 30 + 10 %, or 65 + 5 %   | the day after a free first reminder |
+| FR     | consumer | none by itself        | none                            | –                                  |
+
+A Belgian consumer owes nothing until 14 days have passed since the reminder.
 
 No VAT is due on either: both make good a damage, and pay for no supply (CTVA, art. 28, 1° for Belgium; for France the
 administration's doctrine on indemnities, BOI-TVA-BASE-10-10-30).

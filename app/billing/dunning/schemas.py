@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from marshmallow import Schema, fields, validate
@@ -10,6 +11,7 @@ from app.billing.dunning.models import DunningAct, DunningStop
 from app.billing.dunning.policies import MOST_RETRIES, RETRY_DAYS, Policy
 from app.billing.dunning.proposing import Proposal
 from app.billing.dunning.steps import ACTIONS, LATEST_DAY, MOST_STEPS
+from app.events.envelope import instant
 from app.http.schemas import PageQuery, Strict, not_blank, one_line
 
 
@@ -112,10 +114,10 @@ def describe_policy(policy: Policy) -> dict[str, Any]:
 def describe_proposal(proposal: Proposal) -> dict[str, Any]:
     invoice, claim = proposal.invoice, proposal.claim
     return {
-        "invoice_id": invoice.uid,
+        "invoice_id": str(invoice.uid),
         "number": invoice.number,
-        "party_id": invoice.party_uid,
-        "due_on": invoice.due_on,
+        "party_id": str(invoice.party_uid),
+        "due_on": invoice.due_on.isoformat(),
         "step": proposal.no,
         "action": proposal.step.action,
         "open_cents": invoice.open_cents,
@@ -123,18 +125,29 @@ def describe_proposal(proposal: Proposal) -> dict[str, Any]:
         "compensation_cents": claim.compensation_cents,
         "currency": invoice.currency,
         "ground": claim.ground,
-        "rate_unknown_from": claim.unknown_from,
+        "rate_unknown_from": _day(claim.unknown_from),
         "held": proposal.held,
     }
 
 
 def describe_act(act: DunningAct, invoice: Any) -> dict[str, Any]:
-    names = ("action", "day", "open_cents", "interest_cents", "compensation_cents", "currency", "ground")
+    names = ("action", "open_cents", "interest_cents", "compensation_cents", "currency", "ground")
     said = {name: getattr(act, name) for name in names}
-    return {**said, "id": act.uid, "invoice_id": invoice.uid, "number": invoice.number, "step": act.no}
+    of = {"invoice_id": str(invoice.uid), "number": invoice.number}
+    return {**said, **of, "id": str(act.uid), "step": act.no, "day": act.day.isoformat()}
 
 
 def describe_stop(stop: DunningStop, *, party_uid: Any, invoice_uid: Any) -> dict[str, Any]:
-    names = ("until", "reason", "stopped_at", "lifted_at")
-    said = {name: getattr(stop, name) for name in names}
-    return {**said, "id": stop.uid, "party_id": party_uid, "invoice_id": invoice_uid}
+    return {
+        "id": str(stop.uid),
+        "party_id": str(party_uid) if party_uid else None,
+        "invoice_id": str(invoice_uid) if invoice_uid else None,
+        "until": _day(stop.until),
+        "reason": stop.reason,
+        "stopped_at": instant(stop.stopped_at),
+        "lifted_at": instant(stop.lifted_at) if stop.lifted_at else None,
+    }
+
+
+def _day(day: date | None) -> str | None:
+    return day.isoformat() if day else None

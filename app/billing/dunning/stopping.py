@@ -96,6 +96,6 @@ def _end_suspensions(
         acts = acts.where(Invoice.party_id == party_id)
     if invoice_id is not None:
         acts = acts.where(Invoice.id == invoice_id)
-    suspensions.lift(session, operator_id=operator_id, sources={source_of(uid) for uid in session.scalars(acts)}, now=now)
-
-
+    suspensions.lift(
+        session, operator_id=operator_id, sources={source_of(uid) for uid in session.scalars(acts)}, now=now
+    )

@@ -6,8 +6,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, UniqueConstraint, column, func, or_, select
-from sqlalchemy import table, text
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    UniqueConstraint,
+    column,
+    func,
+    or_,
+    select,
+    table,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Integer
@@ -174,9 +185,7 @@ class PaymentAim(Base):
 
     __tablename__ = "payment_aim"
     payment_id: Mapped[int] = mapped_column(ForeignKey("payment.id"), primary_key=True, autoincrement=False)
-    invoice_id: Mapped[int] = mapped_column(
-        ForeignKey("invoice.id"), primary_key=True, autoincrement=False, index=True
-    )
+    invoice_id: Mapped[int] = mapped_column(ForeignKey("invoice.id"), primary_key=True, autoincrement=False, index=True)
     cents: Mapped[int]
     __table_args__ = (CheckConstraint("cents > 0", name="cents"),)
 
