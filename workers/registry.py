@@ -42,7 +42,14 @@ if TYPE_CHECKING:
     from app.db import TenantSession
 
 # The files that register consumers, and those that declare what becomes due. A new one is added here, nowhere else.
-MODULES = ("workers.billing", "workers.calendar", "workers.notifications", "workers.webhooks", "workers.papers")
+MODULES = (
+    "workers.billing",
+    "workers.calendar",
+    "workers.notifications",
+    "workers.webhooks",
+    "workers.papers",
+    "workers.payments",
+)
 DUE_MODULES = (
     "app.housekeeping",
     "app.booking.deciding",

@@ -10,16 +10,21 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-FIELDS = frozenset("""
-    id object type created livemode account api_version amount amount_received amount_refunded amount_total unit_amount
-    currency status payment_status mode code decline_code reason network_reason_code canceled_at cancellation_reason
-    payment_intent payment_method payment_method_types latest_charge charge balance_transaction balance_transactions fee
-    net customer mandate disputed refunded refunds setup_intent source_transaction transfer transfer_group destination
-    failure_code failure_balance_transaction off_session confirm capture_method usage expires_at data has_more
-    last_payment_error last_setup_error error metadata payment operator refund party method next_action
-    latest_attempt generated_sepa_debit bancontact payment_intent_data setup_intent_data line_items price_data quantity
-    automatic_payment_methods enabled request_id
-""".split())
+FIELDS = frozenset({
+    # what it is
+    "id", "object", "type", "created", "livemode", "account", "api_version", "data", "has_more", "mode", "request_id",
+    # how much
+    "amount", "amount_received", "amount_refunded", "amount_total", "unit_amount", "currency", "quantity", "fee", "net",
+    # how it stands
+    "status", "payment_status", "code", "decline_code", "reason", "network_reason_code", "failure_code",
+    "cancellation_reason", "canceled_at", "expires_at", "disputed", "refunded", "usage", "off_session", "confirm",
+    "capture_method", "error", "last_payment_error", "last_setup_error", "next_action", "enabled",
+    # what it belongs to
+    "payment_intent", "payment_method", "payment_method_types", "latest_charge", "charge", "balance_transaction",
+    "balance_transactions", "customer", "mandate", "refunds", "setup_intent", "source_transaction", "transfer",
+    "transfer_group", "destination", "failure_balance_transaction", "latest_attempt", "bancontact",
+    "generated_sepa_debit", "metadata", "payment", "operator", "refund", "method",
+})  # fmt: skip
 LONGEST = 255
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]*")
 _NUMBER = re.compile(r"\d{9,}|[A-Z]{2}\d{2}[A-Z0-9]{11,30}")  # of a card, of a bank account
