@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from app.network.parties.models import Party
 
 def acts(
     session: Session, operator: Operator, *, invoice_uid: UUID | None, before: int | None, limit: int
-) -> list[Row[tuple[DunningAct, Invoice]]]:
+) -> Sequence[Row[Any]]:
     """Steps that were taken, newest first, each with its invoice."""
     wanted = select(DunningAct, Invoice).join(Invoice, Invoice.id == DunningAct.invoice_id)
     wanted = wanted.where(DunningAct.operator_id == operator.id)
@@ -24,10 +25,10 @@ def acts(
         wanted = wanted.where(Invoice.uid == invoice_uid)
     if before is not None:
         wanted = wanted.where(DunningAct.id < before)
-    return list(session.execute(wanted.order_by(DunningAct.id.desc()).limit(limit)).all())
+    return session.execute(wanted.order_by(DunningAct.id.desc()).limit(limit)).all()
 
 
-def stops(session: Session, operator: Operator, *, before: int | None, limit: int) -> list[Row[Any]]:
+def stops(session: Session, operator: Operator, *, before: int | None, limit: int) -> Sequence[Row[Any]]:
     """Stops, newest first: (stop, the party's public id, the invoice's)."""
     wanted = (
         select(DunningStop, Party.uid, Invoice.uid)
@@ -37,4 +38,4 @@ def stops(session: Session, operator: Operator, *, before: int | None, limit: in
     )
     if before is not None:
         wanted = wanted.where(DunningStop.id < before)
-    return list(session.execute(wanted.order_by(DunningStop.id.desc()).limit(limit)).all())
+    return session.execute(wanted.order_by(DunningStop.id.desc()).limit(limit)).all()

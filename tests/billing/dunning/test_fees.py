@@ -1,8 +1,9 @@
-"""What may be claimed of an invoice that is paid late, worked out by hand from the laws that fees.py and rates.py name."""
+"""What may be claimed of an invoice that is paid late, worked out by hand from the laws that are named there."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -95,7 +96,7 @@ def test_the_stretches_of_rates_cover_each_day_once(country: str, first: date, l
     last = first + timedelta(days=length)
     cut = list(stretches(country, first, last))
     assert cut[0].first == first and cut[-1].last == last
-    assert all(after.first == before.last + timedelta(days=1) for before, after in zip(cut, cut[1:], strict=False))
+    assert all(after.first == before.last + timedelta(days=1) for before, after in pairwise(cut))
     assert all((stretch.basis_points is None) == (stretch.last > KNOWN_UNTIL or stretch.last < date(2023, 7, 1))
                for stretch in cut)  # fmt: skip
 
