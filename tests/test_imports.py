@@ -75,6 +75,8 @@ PURE = {
     "app.network.memberships.terms", "app.network.memberships.owed", "app.network.memberships.pools",
     "app.network.memberships.holding",
     "app.webhooks.schedule", "app.webhooks.signing", "app.billing.ledger.accounts",
+    "app.billing.payments.evidence", "app.billing.payments.port", "app.billing.payments.scrubbing",
+    "app.billing.payments.states",
     "app.billing.ledger.canonical",
 }  # fmt: skip
 PURE_MAY = {"holidays", "dateutil", "tzdata"}  # tables of facts, without input or output
