@@ -126,6 +126,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "invoice_now": {"party_id": "01890a5d-ac96-774b-bcce-b302099a8057", "terms_days": 14},
     "close_a_month": {"month": "2026-11"},
+    "create_receipt": {"kind": "cash", "amount_cents": 4840, "invoice_ids": [_ID]},
+    "create_refund": {"amount_cents": 1210, "reason": "Salle sans chauffage"},
+    "close_money_task": {"note": "Rendu en espèces, reçu signé"},
+    "open_cash_drawer": {"opening_cents": 15000},
+    "count_cash_drawer": {"counted_cents": 19840},
+    "replace_payment_account": {"holder": "Coworking Ath SRL", "bic": "GKCCBEBB"},
     "replace_letterhead": {
         "prefix": "ATH",
         "street": "Grand-Place 1",

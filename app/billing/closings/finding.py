@@ -45,6 +45,7 @@ _POSTINGS = """
 _CHARGES = """
     w JOIN charge c ON c.operator_id = w.operator_id AND c.created_at >= w.starts_at AND c.created_at < w.ends_at
 """
+_SOURCE = "CASE p.kind WHEN 'refund' THEN 'refund:' ELSE '' END || coalesce(p.facts->>'kind', 'other')"
 _KIND = "CASE i.kind WHEN 'credit_note' THEN 'credit_note' ELSE 'invoice' END AS kind"
 
 # What is in a charge's digest, in this order: format.CHARGE_FIELDS, whose lines an archive holds.
@@ -87,6 +88,15 @@ COUNTED: tuple[tuple[str, Any], ...] = (
             SELECT w.no, c.currency, count(*) AS count, sum(c.net_cents)::bigint AS net_cents,
                 sum(c.vat_cents)::bigint AS vat_cents, sum(c.gross_cents)::bigint AS gross_cents
             FROM {_CHARGES} GROUP BY w.no, c.currency
+        """),
+    ),
+    (
+        "payments",
+        raw(f"""{_WINDOWS}
+            SELECT w.no, {_SOURCE} AS source, p.currency, count(*) AS count,
+                sum(CASE p.kind WHEN 'payment' THEN -e.cents ELSE e.cents END)::bigint AS cents
+            FROM {_POSTINGS} JOIN ledger_entry e ON e.posting_id = p.id AND e.account = 'receivable'
+            WHERE p.kind IN ('payment', 'refund') GROUP BY w.no, 2, p.currency
         """),
     ),
 )

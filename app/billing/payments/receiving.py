@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.billing.ledger.posting import post
-from app.billing.months import HOME_ZONE, hold_books
+from app.billing.months import HOME_ZONE, Books, hold_books
 from app.billing.payments import posting
 from app.billing.payments.allocating import allocate_payment
 from app.billing.payments.models import Payment, PaymentAim
@@ -58,6 +58,7 @@ def receive(
     Posted on `day`, or today where that month is closed. Raises Invalid for what cannot have come, ReceivedOtherwise.
     """
     _check(kind, cents, aims)
+    books = hold_books(session, operator_id)
     values = {
         "uid": new_id(), "operator_id": operator_id, "party_id": party_id, "source": source, "provider": provider,
         "kind": kind, "amount_cents": cents, "currency": currency, "state": "settled", "mode": "received",
@@ -70,7 +71,7 @@ def receive(
     if aims:
         rows = [{"payment_id": payment.id, "invoice_id": key, "cents": aims[key]} for key in sorted(aims)]
         session.execute(insert_into(PaymentAim), rows)
-    _post(session, payment, day, now)
+    _post(session, payment, books, day, now)
     allocate_payment(session, payment, now=now)
     _tell(session, payment, now)
     return payment
@@ -91,8 +92,7 @@ def _known(session: Session, values: Mapping[str, object]) -> Payment:
     return found
 
 
-def _post(session: Session, payment: Payment, day: date, now: datetime) -> None:
-    books = hold_books(session, payment.operator_id)
+def _post(session: Session, payment: Payment, books: Books, day: date, now: datetime) -> None:
     today = now.astimezone(_zone(session, payment.operator_id)).date()
     money = posting.Money(
         uid=payment.uid,

@@ -14,8 +14,10 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.billing.payments.models import MoneyTask
+from app.billing.invoices.models import Invoice
+from app.billing.payments.models import MoneyTask, Payment
 from app.errors import NotFound, WrongState
+from app.network.parties.models import Party
 from app.network.people import Person
 
 # What each asks of a person; a kind that is not here is shown by its name.
@@ -25,6 +27,11 @@ KINDS: dict[str, str] = {
     "double": "What it pays was paid already: give it back, or leave it for the next invoice.",
     "no_invoice": "Money came and no invoice is open: give it back, or leave it for the next invoice.",
     "credited": "A credit note took back what was paid: give it back, or leave it for the next invoice.",
+    "refund_by_hand": "Give it back as it came, then close this: done.",
+    "refund_failed": "It could not be given back: it is the customer's credit again; find another way.",
+    "refund_unknown": "Nobody knows whether it was given back: look at the provider's.",
+    "payment_unknown": "Nobody knows whether it was paid: look at the provider's.",
+    "settled_after_failed": "It came after all, when it had failed: see that it was not paid twice.",
     "drawer_difference": "The cash counted is not what should be there: the difference is posted; find out why.",
 }
 
@@ -62,6 +69,25 @@ def of_operator(
     if before is not None:
         wanted = wanted.where(MoneyTask.id < before)
     return session.scalars(wanted.order_by(MoneyTask.id.desc()).limit(limit)).all()
+
+
+def find(session: Session, operator_id: int, task_id: UUID) -> MoneyTask:
+    """A task of an operator. Raises NotFound."""
+    mine = select(MoneyTask).where(MoneyTask.uid == task_id, MoneyTask.operator_id == operator_id)
+    task = session.scalar(mine)
+    if task is None:
+        raise NotFound()
+    return task
+
+
+def uids(session: Session, found: Sequence[MoneyTask]) -> dict[tuple[str, int], str]:
+    """Public ids of what tasks name, by kind and internal id."""
+    named: dict[tuple[str, int], str] = {}
+    for kind, entity in (("party", Party), ("payment", Payment), ("invoice", Invoice)):
+        ids = {getattr(task, f"{kind}_id") for task in found}
+        rows = session.execute(select(entity.id, entity.uid).where(entity.id.in_(ids - {None})))
+        named |= {(kind, row.id): str(row.uid) for row in rows}
+    return named
 
 
 def close_task(

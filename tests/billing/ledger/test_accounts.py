@@ -36,6 +36,7 @@ PRESCRIBED = {
     "receivable": ("400", "411"), "unbilled": ("404", "4181"), "vat_due": ("451", "44571"),
     "vat_pending": ("451", "44587"), "deferred": ("493", "487"), "deposits_held": ("488", "165"),
     "advances": ("46", "4191"), "retained": ("140", "110"), "bank": ("55", "512"), "cash": ("57", "53"),
+    "cash_differences": ("64", "658"),
     "payments_in_transit": ("58", "511"), "rounding": ("64", "658"), "revenue_booking": ("70", "706"),
     "revenue_membership": ("70", "706"), "revenue_fee": ("70", "706"), "revenue_other": ("70", "708"),
 }  # fmt: skip
