@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.billing.dunning.models import DunningAct, DunningStop
@@ -17,7 +17,7 @@ from app.network.parties.models import Party
 
 def acts(
     session: Session, operator: Operator, *, invoice_uid: UUID | None, before: int | None, limit: int
-) -> Sequence[Row[Any]]:
+) -> Sequence[Any]:
     """Steps that were taken, newest first, each with its invoice."""
     wanted = select(DunningAct, Invoice).join(Invoice, Invoice.id == DunningAct.invoice_id)
     wanted = wanted.where(DunningAct.operator_id == operator.id)
@@ -28,7 +28,7 @@ def acts(
     return session.execute(wanted.order_by(DunningAct.id.desc()).limit(limit)).all()
 
 
-def stops(session: Session, operator: Operator, *, before: int | None, limit: int) -> Sequence[Row[Any]]:
+def stops(session: Session, operator: Operator, *, before: int | None, limit: int) -> Sequence[Any]:
     """Stops, newest first: (stop, the party's public id, the invoice's)."""
     wanted = (
         select(DunningStop, Party.uid, Invoice.uid)
