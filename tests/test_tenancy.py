@@ -62,6 +62,8 @@ RAW = {
     "app.billing.invoices.numbering": "the row of one operator's series, for who issues its documents",
     "app.billing.invoices.finalising": "writes the documents of an operator that the caller keeps the books of",
     "app.billing.payments.standing": "sums of payments and invoices that the caller has found, or the system's",
+    "app.billing.invoices.delivery": "what became of the mails of a document that the session's person has found",
+    "app.notifications.documents": "whether a worker has told of a document before",
     "app.billing.invoices.standing": "what is settled of documents that the session's person has found",
     "app.booking.situation": "by the person and the resource handed in",
     "app.booking.finding.standings": "by the person's own id",
@@ -401,12 +403,14 @@ def _fill_charges(session: Session) -> None:
 
 
 def _fill_documents(session: Session, now: Any) -> None:
-    from app.billing.invoices.models import Letterhead
+    from app.billing.invoices.models import Letterhead, Sending
     from tests.billing.invoices.house import an_invoice
 
     booking = session.scalars(select(Booking)).one()
     space = session.get_one(Space, booking.space_id)
-    an_invoice(session, space, session.get_one(Member, booking.member_id), now=now)
+    invoice = an_invoice(session, space, session.get_one(Member, booking.member_id), now=now)
+    by = {"asked_by": booking.member_id, "asked_at": now}
+    saved(session, Sending(operator_id=space.operator_id, invoice_id=invoice.id, way="paper", **by))
     chosen = {"prefix": "ATH", "street": "", "postcode": "7800", "town": "Ath"}
     saved(session, Letterhead(operator_id=space.operator_id, **chosen))
 

@@ -1,17 +1,65 @@
-"""The notifications worker: what happened to a booking is told to its member, and what ended to who manages it."""
+"""The notifications worker: what happened to a booking is told to its member, what ended to who manages it; a document
+that is final is mailed to its customer."""
 
 from __future__ import annotations
 
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from app.billing.invoices import enclosing, sending
+from app.billing.invoices.standing import mark_sent
+from app.events.envelope import Envelope
 from app.notifications.deciding import tell_member, tell_staff
+from app.notifications.documents import Document, tell_party
+from app.notifications.models import Notification
 from app.notifications.sending import sender
+from app.notifications.sources import Asked, File, Found, NotYet, Source, enter
 from workers.registry import Consumer, register
 
+
+def mail_document(session: Session, envelope: Envelope, *, now: datetime) -> None:
+    """Write down the mail that brings a document to its customer."""
+    asked_for: str | None = envelope.data.get("sending_id")
+    found = sending.to_send(session, envelope.aggregate_id, asked_for=asked_for is not None)
+    if found is None:
+        return
+    about = f"{found.uid}-{asked_for}" if asked_for else str(found.uid)
+    document = Document(found.uid, found.party_id, about)
+    tell_party(session, kind=found.kind, document=document, event_id=envelope.event_id, now=now)
+
+
+def read_document(session: Session, asked: Asked) -> Found:
+    """What a mail says of its document, and the PDF. Raises NotYet while that is not drawn."""
+    invoice = enclosing.document(session, _document_of(asked.notification))
+    octets = enclosing.pdf(session, invoice, home=asked.home, now=asked.now)
+    if octets is None:
+        raise NotYet
+    told = enclosing.told(session, invoice, language=asked.notification.locale)
+    return Found(told, [File(f"{invoice.number}.pdf", "application/pdf", octets)])
+
+
+def note_sent(session: Session, notification: Notification, *, now: datetime) -> None:
+    """The customer has been sent the document."""
+    mark_sent(session, _document_of(notification), now=now)
+
+
+def _document_of(notification: Notification) -> UUID:
+    assert notification.document_uid is not None
+    return notification.document_uid
+
+
+for _kind in ("invoice", "credit_note"):
+    enter(_kind, Source(read_document, note_sent))
+
 # A mail stands alone: its row is keyed by its event and says what that event said, so one that fails holds up none of
-# the others; and a reminder, which does depend on the order, asks the booking itself once its time has come.
+# the others; and a reminder, which does depend on the order, asks the booking itself once its time has come. From now
+# on: documents that were final before mails brought them are mailed when somebody asks.
 NOTIFICATIONS = register(
     Consumer(
         name="notifications",
-        aggregate_types=("booking", "waitlist_entry", "webhook"),
+        aggregate_types=("booking", "waitlist_entry", "webhook", "invoice"),
         from_="now",
         blocking=False,
         sender=sender,
@@ -24,6 +72,9 @@ NOTIFICATIONS = register(
             "booking.refused": tell_member,
             "waitlist.offered": tell_member,
             "webhook.disabled": tell_staff,
+            "invoice.finalised": mail_document,
+            "credit_note.finalised": mail_document,
+            "invoice.sending_requested": mail_document,
         },
     )
 )

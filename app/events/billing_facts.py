@@ -107,3 +107,25 @@ class InvoiceReminded(DomainEvent):
     compensation_cents: int
     currency: str
     pay_by: str
+
+
+@event(
+    "invoice.sending_requested",
+    version=1,
+    aggregate="invoice",
+    by="billing.invoices.sending",
+    says={
+        "invoice_id": id_of("an invoice", "The invoice or credit note."),
+        "operator_id": _OPERATOR,
+        "party_id": id_of("a party", "Whom it is to."),
+        "sending_id": id_of("a sending", "The sending that was asked for."),
+    },
+)
+@dataclass(frozen=True, slots=True)
+class InvoiceSendingRequested(DomainEvent):
+    """Who keeps the books wants a document mailed to its customer once more."""
+
+    invoice_id: str
+    operator_id: str
+    party_id: str
+    sending_id: str

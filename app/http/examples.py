@@ -124,6 +124,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "unit_price_cents": 250,
         "service_from": "2026-03-01",
     },
+    "send_invoice": {"way": "mail"},
     "invoice_now": {"party_id": "01890a5d-ac96-774b-bcce-b302099a8057", "terms_days": 14},
     "close_a_month": {"month": "2026-11"},
     "create_receipt": {"kind": "cash", "amount_cents": 4840, "invoice_ids": [_ID]},

@@ -14,14 +14,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.db import raw
 from app.network.accounts import normalised_email
-from app.network.models import Member
 from app.notifications.models import MailAddressState, Notification
+from app.notifications.recipients import address_of
 from app.notifications.reports import Failure
 
 HARD, SOFT = "hard", "soft"
@@ -58,15 +58,23 @@ def severity(status: str) -> str:
 
 
 def record_refusal(
-    session: Session, *, member_id: int, email: str, status: str, error: str, sent_at: datetime
-) -> str:  # fmt: skip
-    """Remember that a mail sent to the address at `sent_at` was refused, or came back, with an RFC 3463 `status`.
+    session: Session,
+    *,
+    member_id: int | None,
+    email: str,
+    status: str,
+    error: str,
+    sent_at: datetime,
+    party_id: int | None = None,
+) -> str:
+    """Remember that a mail sent to `email` at `sent_at` was refused, or came back, with an RFC 3463 `status`.
 
     Returns what the address is now: hard (nothing more is sent there) or soft. For the system.
     """
+    whose = Notification.member_id == member_id if party_id is None else Notification.party_id == party_id
     kept = _kept(session, email, sent_at)
     if kept.count == 0 or sent_at - kept.bounced_at >= APART:
-        in_a_row = not _any_arrived(session, member_id, after=kept.bounced_at, before=sent_at)
+        in_a_row = not _any_arrived(session, whose, after=kept.bounced_at, before=sent_at)
         kept.count = kept.count + 1 if in_a_row else 1
         kept.bounced_at = sent_at
     if severity(status) == HARD or kept.count >= MOST_SOFT:
@@ -85,10 +93,10 @@ def _kept(session: Session, email: str, sent_at: datetime) -> MailAddressState:
     return session.scalars(row.execution_options(populate_existing=True)).one()
 
 
-def _any_arrived(session: Session, member_id: int, *, after: datetime, before: datetime) -> bool:
-    """Whether a mail of that time was taken, and has not come back."""
+def _any_arrived(session: Session, whose: ColumnElement[bool], *, after: datetime, before: datetime) -> bool:
+    """Whether a mail of that time, of those that are `whose`, was taken, and has not come back."""
     taken = select(Notification.id).where(
-        Notification.member_id == member_id,
+        whose,
         Notification.state == "sent",
         Notification.sent_at > after,
         Notification.sent_at < before,
@@ -103,11 +111,12 @@ def record_report(session: Session, failure: Failure, *, now: datetime) -> Notif
         return notification
     notification.state, notification.reason, notification.claimed_until = "bounced", failure.status, None
     notification.last_error = without_address(failure.text) or None
-    email = session.scalars(select(Member.email).where(Member.id == notification.member_id)).one()
+    email = address_of(session, notification)
     if email and (failure.recipient is None or address_hash(failure.recipient) == address_hash(email)):
         record_refusal(
             session,
             member_id=notification.member_id,
+            party_id=notification.party_id,
             email=email,
             status=failure.status,
             error=failure.text,

@@ -6,8 +6,9 @@ UID and SEQUENCE of the feeds, so that whichever reaches a calendar last, the ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -19,15 +20,17 @@ from app.booking.calendar.entries import as_it_is, own_entry
 from app.booking.calendar.icalendar_text import mailed
 from app.booking.models import Booking, BookingSeries, Resource, Unit
 from app.config import Config
-from app.network.models import Member, Space
+from app.network.models import Space
 from app.notifications import unsubscribing
 from app.notifications.bounces import mails_come_back
-from app.notifications.digest import look_again
+from app.notifications.digest import EDITIONS, look_again
 from app.notifications.kinds import KINDS
 from app.notifications.letters import Story, Words
 from app.notifications.mime import BadAddress, Cover, address_of, mail, mailable
 from app.notifications.models import Notification
 from app.notifications.preferences import wanted
+from app.notifications.recipients import Recipient, recipient_of
+from app.notifications.sources import Asked, Found, Source, enter, read
 from app.notifications.standing import Standing, as_it_stands
 from app.notifications.wording import LETTERS
 
@@ -35,11 +38,8 @@ NO_SENDER = "Passerelle <no-reply@passerelle.example>"  # files need none that a
 
 CANCELLING = ("booking_cancelled", "displaced")  # kinds whose file may take a booking out of a calendar
 
-# What a kind reads for itself; None when there is nothing to tell this person any more.
-READS: Mapping[str, Callable[[Session, Notification], Mapping[str, Any] | None]] = {
-    "digest": look_again,
-    "digest_weekly": look_again,
-}
+for _edition in EDITIONS:
+    enter(_edition.kind, Source(look_again))
 
 
 class Suppressed(Exception):
@@ -75,21 +75,25 @@ class Stationery:
         return cls(config, config.mail_from or NO_SENDER, base_url.rstrip("/"))
 
 
-def compose(session: Session, notification: Notification, stationery: Stationery) -> Mail:
-    """The mail as it is to be sent now. Raises Suppressed."""
-    member = session.get_one(Member, notification.member_id, populate_existing=True)
-    email = _deliverable(session, notification, member)
+def compose(session: Session, notification: Notification, stationery: Stationery, *, now: datetime) -> Mail:
+    """The mail as it is to be sent now. Raises Suppressed, and NotYet for one that waits for what comes with it."""
+    recipient = recipient_of(session, notification)
+    email = _deliverable(session, notification, recipient)
     standing = as_it_stands(session, notification)
     if standing is None:
         raise Suppressed("overtaken")
-    story = _story(session, notification, standing, member, stationery)
+    found = read(session, Asked(notification, stationery.config.home, now))
+    if found is None:
+        raise Suppressed("nothing_to_tell")
+    story = _story(session, notification, standing, found, recipient, stationery)
     cover = Cover(
         uid=notification.uid,
         sender=stationery.sender,
         recipient=email,
         created_at=notification.created_at,
-        **_around(story, notification, member, stationery),
+        **_around(story, notification, recipient, stationery),
         calendar=_calendar(session, notification, story, stationery),
+        files=found.files,
     )
     return Mail(
         uid=notification.uid,
@@ -100,21 +104,26 @@ def compose(session: Session, notification: Notification, stationery: Stationery
     )
 
 
-def _deliverable(session: Session, notification: Notification, member: Member) -> str:
-    if member.erased_at is not None or not member.email:
-        raise Suppressed("erased")
-    if mails_come_back(session, member.email):
+def _deliverable(session: Session, notification: Notification, recipient: Recipient) -> str:
+    if not recipient.email:
+        raise Suppressed(recipient.reason)
+    if mails_come_back(session, recipient.email):
         raise Suppressed("bounced_before")
-    if not wanted(session, member.id, notification.kind):
+    if notification.member_id is not None and not wanted(session, notification.member_id, notification.kind):
         raise Suppressed("unwanted")
     try:
-        return mailable(member.email)
+        return mailable(recipient.email)
     except BadAddress:
         raise Suppressed("bad_address") from None
 
 
 def _story(
-    session: Session, notification: Notification, standing: Standing, member: Member, stationery: Stationery
+    session: Session,
+    notification: Notification,
+    standing: Standing,
+    found: Found,
+    recipient: Recipient,
+    stationery: Stationery,
 ) -> Story:
     facts = standing.facts
     space = session.get(Space, notification.space_id) if notification.space_id else None
@@ -125,22 +134,14 @@ def _story(
         facts=facts,
         base_url=stationery.base_url,
         created_at=notification.created_at,
-        member=member.name,
+        member=recipient.name,
         space=space.name if space else "",
         address=", ".join(filter(None, (space.street, f"{space.postcode} {space.town}"))) if space else "",
         units=_unit_names(session, facts.get("unit_ids") or []),
         names=_resource_names(session, set(_resources_in(facts))),
         status=standing.status,
-        more=_more(session, notification),
+        more=found.more,
     )
-
-
-def _more(session: Session, notification: Notification) -> Mapping[str, Any]:
-    read = READS.get(notification.kind)
-    found = read(session, notification) if read else {}
-    if found is None:
-        raise Suppressed("nothing_to_tell")
-    return found
 
 
 def _resources_in(facts: Mapping[str, Any]) -> Iterator[str]:
@@ -161,18 +162,27 @@ def _unit_names(session: Session, ids: list[int]) -> list[str]:
     return list(session.scalars(select(Unit.name).where(Unit.id.in_(ids)).order_by(Unit.id)))
 
 
-def _around(story: Story, notification: Notification, member: Member, stationery: Stationery) -> dict[str, Any]:
+def _around(
+    story: Story, notification: Notification, recipient: Recipient, stationery: Stationery
+) -> dict[str, Any]:  # fmt: skip
     _ = story.words.say
-    foot = (
-        _("You receive this mail because you use %(space)s, by way of Passerelle.", space=story.space)
-        if story.space and KINDS[notification.kind].to == "member"
-        else _("You receive this mail because of your role at Passerelle.")
-    )
     stop = None
-    if KINDS[notification.kind].optional:
+    if KINDS[notification.kind].optional and recipient.member_uid is not None:
         said = _("No more mails of this kind")
-        stop = (said, unsubscribing.address(stationery.config, member_uid=member.uid, kind=notification.kind))
-    return {"greeting": _("Hello %(name)s,", name=member.name), "foot": foot, "unsubscribe": stop}
+        stop = (said, unsubscribing.address(stationery.config, member_uid=recipient.member_uid, kind=notification.kind))
+    greeting = _("Hello %(name)s,", name=recipient.name)
+    return {"greeting": greeting, "foot": _foot(story, notification), "unsubscribe": stop}
+
+
+def _foot(story: Story, notification: Notification) -> str:
+    """Why they get this mail."""
+    _ = story.words.say
+    if notification.document_uid is not None:
+        seller = story.more["seller"]
+        return _("You receive this mail because you are a customer of %(seller)s, by way of Passerelle.", seller=seller)
+    if story.space and KINDS[notification.kind].to == "member":
+        return _("You receive this mail because you use %(space)s, by way of Passerelle.", space=story.space)
+    return _("You receive this mail because of your role at Passerelle.")
 
 
 def _calendar(

@@ -16,15 +16,15 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
-from app.booking.catalogue.offers import load_hours
+from app.booking.catalogue.loading import load_hours
 from app.booking.hours import WeeklyHours
 from app.booking.localtime import ONE_DAY, clock_instants, day_start, local_day
 from app.events.envelope import instant
 from app.events.models import Due
 from app.network.models import AuditEntry, Member, RoleGrant, Space
 from app.network.roles import MANAGE, ROLES
-from app.notifications.models import Notification
 from app.notifications.preferences import wanted
+from app.notifications.sources import Asked, Found
 from app.notifications.survey import Survey, survey
 from app.notifications.writing import write
 from app.timekeeper import due, schedule
@@ -152,13 +152,14 @@ def managers_of(session: Session, space: Space) -> Sequence[Member]:
     return session.scalars(living.order_by(Member.id)).all()
 
 
-def look_again(session: Session, notification: Notification) -> Mapping[str, Any] | None:
+def look_again(session: Session, asked: Asked) -> Found | None:
     """What a digest tells, as it is when it is composed; None when that is nothing, or nothing to them any more."""
+    notification = asked.notification
     space = session.get_one(Space, notification.space_id, populate_existing=True)
     if notification.member_id not in {member.id for member in managers_of(session, space)}:
         return None
     found = _look(session, space, notification.facts, notification.created_at)
-    return None if found.is_empty else {"survey": found, "slug": space.slug}
+    return None if found.is_empty else Found({"survey": found, "slug": space.slug})
 
 
 def _look(session: Session, space: Space, facts: Mapping[str, Any], now: datetime) -> Survey:

@@ -1,7 +1,7 @@
 """Every kind of mail there is: a table from which preferences, wording and the unsubscribe address are read.
 
 A kind that may be switched off is something a person can do without; the others tell what has become of their booking
-without their doing, and are owed to them.
+without their doing, or bring a document, and are owed to them.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ ROWS = (
     # Whoever waits has asked for this one mail, and it is only good for half an hour.
     Kind("waitlist_offered", "A place that was waited for is free, and held for a while.", optional=False),
     Kind("reminder", "A booking is coming up."),
+    Kind("invoice", "An invoice was issued to you; with its PDF.", optional=False),
+    Kind("credit_note", "A credit note was issued to you; with its PDF.", optional=False),
     Kind("digest", "Each open morning: the day of the space.", to="manager"),
     Kind("digest_weekly", "The first open morning of a week: the week of the space.", default=False, to="manager"),
     Kind("webhook_disabled", "A receiver of events was switched off.", optional=False, to="manager"),

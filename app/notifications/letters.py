@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -46,6 +46,10 @@ class Words:
 
     def day(self, instant: datetime) -> str:
         return long_day(instant.astimezone(self.zone), self.language)
+
+    def on(self, day: date) -> str:
+        """A day that is the same everywhere."""
+        return long_day(day, self.language)
 
     def time(self, instant: datetime) -> str:
         return clock(instant.astimezone(self.zone))

@@ -1,4 +1,4 @@
-"""From a letter to the octets of a mail: text and HTML that say the same, headers, and the calendar file.
+"""From a letter to the octets of a mail: text and HTML that say the same, headers, and the files that come with it.
 
 The same letter about the same notification is the same mail, octet for octet: Message-ID, Date and boundaries come from
 the notification. So what is sent twice, because nobody heard what became of it, is known again by who gets it.
@@ -6,7 +6,7 @@ the notification. So what is sent twice, because nobody heard what became of it,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
@@ -21,6 +21,7 @@ from uuid import UUID
 
 from app.booking.calendar.content_lines import clean, one_line
 from app.notifications.letters import Letter, Words
+from app.notifications.sources import File
 
 LONGEST_SUBJECT = 200  # characters
 SIGNATURE = "-- "  # RFC 3676, section 4.3: what follows is no part of the message
@@ -54,6 +55,7 @@ class Cover:
     foot: str
     unsubscribe: tuple[str, str] | None = None  # what the link says, and its address
     calendar: tuple[str, bytes] | None = None  # METHOD and the document
+    files: Sequence[File] = ()
 
 
 class Addresses(UnstructuredHeader, BaseHeader):
@@ -89,6 +91,8 @@ def mail(letter: Letter, cover: Cover, words: Words) -> bytes:
     message.add_alternative(_html(letter, cover, words), subtype="html", cte="quoted-printable")
     if cover.calendar:
         _attach(message, *cover.calendar)
+    for file in cover.files:
+        _enclose(message, file)
     message["Content-Language"] = words.language  # last: what begins with Content- moves into a part that is wrapped
     for number, part in enumerate(part for part in message.walk() if part.is_multipart()):
         part.set_boundary(f"{cover.uid.hex}-{number}")
@@ -147,6 +151,11 @@ def _attach(message: EmailMessage, method: str, document: bytes) -> None:
         filename="booking.ics",
         params={"method": method, "charset": "utf-8"},
     )
+
+
+def _enclose(message: EmailMessage, file: File) -> None:
+    maintype, _, subtype = file.media.partition("/")
+    message.add_attachment(file.octets, maintype=maintype, subtype=subtype, filename=one_line(file.name))
 
 
 def _text(letter: Letter, cover: Cover) -> str:

@@ -11,14 +11,18 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Integer, LargeBinary
 
-import app.booking.models  # noqa: F401 (the tables that foreign keys refer to, for who loads no more than this)
+import app.booking.models
+import app.network.parties.models  # noqa: F401
 from app.db import Base, Key, PublicId
 from app.tenancy import by_owner, by_the_system, seen
 
 
 @seen(by_owner)
 class Notification(Base):
-    """One mail to one person. `key` is what it is about: the same event never makes a second row.
+    """One mail to one person, or to a party's own address (`party_id`): then a member's only where it is theirs.
+
+    `key` is what it is about: the same event never makes a second row. `document_uid` is the document that comes with
+    it, which another package keeps.
 
     Frozen when the row is written: the language and the `facts` (times, prices, terms, codes). Read when it is sent,
     and never kept here: names, addresses, titles. So a notification outlives the erasure of its member.
@@ -31,7 +35,9 @@ class Notification(Base):
     uid: Mapped[PublicId]
     key: Mapped[str] = mapped_column(unique=True)
     kind: Mapped[str]
-    member_id: Mapped[int] = mapped_column(ForeignKey("member.id"))
+    member_id: Mapped[int | None] = mapped_column(ForeignKey("member.id"))
+    party_id: Mapped[int | None] = mapped_column(ForeignKey("party.id"))
+    document_uid: Mapped[UUID | None]
     space_id: Mapped[int | None] = mapped_column(ForeignKey("space.id"))
     booking_id: Mapped[int | None] = mapped_column(ForeignKey("booking.id"), index=True)
     event_id: Mapped[UUID | None]
@@ -49,10 +55,13 @@ class Notification(Base):
     __table_args__ = (
         CheckConstraint("state IN ('pending', 'sending', 'sent', 'failed', 'bounced', 'suppressed')", name="state"),
         CheckConstraint("(state = 'sent') = (sent_at IS NOT NULL) OR state = 'bounced'", name="sent_at"),
+        CheckConstraint("num_nonnulls(member_id, party_id) > 0", name="to"),
         Index("ix_notification_to_send", "send_after", "id",
               postgresql_where=text("state IN ('pending', 'sending')")),
         Index("ix_notification_in_trouble", "state", postgresql_where=text("state IN ('failed', 'bounced')")),
         Index("ix_notification_member_id_id", "member_id", "id"),
+        Index("ix_notification_party_id_id", "party_id", "id", postgresql_where=text("party_id IS NOT NULL")),
+        Index("ix_notification_document_uid", "document_uid", postgresql_where=text("document_uid IS NOT NULL")),
     )  # fmt: skip
 
 

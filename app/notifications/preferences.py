@@ -64,7 +64,7 @@ def change_preferences(session: Session, *, member_id: int, choices: Mapping[str
         if KINDS[name].optional:
             _keep(session, member_id, name, choice, now)
         elif not choice:
-            raise Invalid.field(name, "tells what became of a booking, and cannot be switched off")
+            raise Invalid.field(name, "is owed to you, and cannot be switched off")
 
 
 def _keep(session: Session, member_id: int, kind: str, choice: bool, now: datetime) -> None:

@@ -21,13 +21,14 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app import pulse
 from app.config import BadSetting, Config
-from app.db import TenantSession, connection_lost, transaction
+from app.db import TenantSession, connection_lost, retrying, sqlstate, transaction
 from app.notifications.bounces import record_refusal, without_address
 from app.notifications.composing import Mail, Stationery, Suppressed, compose
 from app.notifications.mime import BadAddress, address_of
 from app.notifications.models import Notification
 from app.notifications.outbox_folder import OutboxFolder
 from app.notifications.smtp import Server, SmtpTransport
+from app.notifications.sources import NotYet, tell_sent
 from app.notifications.transport import Refused, Rejected, Transport, Trouble, Unreachable
 from app.tenancy import SYSTEM
 from app.timekeeper import Clock, utc_now
@@ -45,6 +46,9 @@ BACKOFF = tuple(
 )  # fmt: skip
 JITTER = 0.2
 LONGEST_PAUSE_S = 60.0  # when nobody takes any mail
+SHORTEST_WAIT, LONGEST_WAIT = timedelta(seconds=2), timedelta(minutes=5)  # for what is to come with a mail
+IN_VAIN = {"55P03", "57014"}  # lock timeout, statement timeout
+PATIENCE = 5  # times that long for what a mail that was sent changes
 
 Jitter = Callable[[], float]  # from 0 to 1
 
@@ -167,7 +171,7 @@ class Sender:
             if isinstance(trouble, Unreachable):
                 raise
         else:
-            self._record(renewed, state="sent", sent_at=self._clock(), last_error=None)
+            self._record_sent(renewed)
 
     def _compose(self, claim: Claim) -> tuple[Claim | None, Mail | None]:
         """The mail, and the lease begun anew; no claim where it was lost meanwhile, no mail where none is to go."""
@@ -179,7 +183,11 @@ class Sender:
                 notification = session.get_one(Notification, claim.id, populate_existing=True)
                 if notification.useless_after is not None and self._clock() >= notification.useless_after:
                     raise Suppressed("too_late")
-                return renewed, compose(session, notification, self._stationery)
+                try:
+                    return renewed, compose(session, notification, self._stationery, now=self._clock())
+                except NotYet:  # what was asked for meanwhile is asked for by this transaction
+                    self._let_wait(session, renewed, notification)
+                    return None, None
         except Suppressed as suppressed:
             self._record(claim, state="suppressed", reason=suppressed.reason)
         except Exception as error:
@@ -188,6 +196,12 @@ class Sender:
             log.exception("mail_not_composed", notification_id=claim.id)
             self._try_later(claim, error)
         return None, None
+
+    def _let_wait(self, session: Session, claim: Claim, notification: Notification) -> None:
+        """No attempt was made; looked at again after as long as it has waited."""
+        now = self._clock()
+        wait = min(max(now - notification.created_at, SHORTEST_WAIT), LONGEST_WAIT)
+        _changed(session, claim, claimed_until=None, state="pending", attempts=claim.attempt - 1, send_after=now + wait)
 
     def _renew(self, session: Session, claim: Claim) -> Claim | None:
         until = self._clock() + LEASE
@@ -200,9 +214,11 @@ class Sender:
             said = {"state": "bounced", "reason": refusal.status, "last_error": without_address(refusal.text)}
             if not _changed(session, claim, claimed_until=None, **said):
                 return
+            row = session.get_one(Notification, claim.id)
             record_refusal(
                 session,
-                member_id=session.get_one(Notification, claim.id).member_id,
+                member_id=row.member_id,
+                party_id=row.party_id,
                 email=mail.recipient,
                 status=refusal.status,
                 error=refusal.text,
@@ -220,6 +236,25 @@ class Sender:
         self._record(claim, state="pending", send_after=self._clock() + wait, last_error=said)
         if isinstance(error, Rejected):
             log.warning("mail_rejected", notification_id=claim.id, attempts=claim.attempt, error=said)
+
+    def _record_sent(self, claim: Claim) -> None:
+        """That it was handed over, and whatever follows from that, in one. What that changes may be held by somebody
+        else for a while; a mail is not sent again for that."""
+        for last in (False,) * PATIENCE + (True,):
+            try:
+                retrying(lambda: self._say_sent(claim))
+                return
+            except Exception as error:
+                if last or sqlstate(error) not in IN_VAIN:
+                    raise
+                pulse.beat()
+                log.warning("took_too_long", notification_id=claim.id, error=str(error)[:300])
+
+    def _say_sent(self, claim: Claim) -> None:
+        now = self._clock()
+        with transaction(self._make_session, SYSTEM) as session:
+            if _changed(session, claim, claimed_until=None, state="sent", sent_at=now, last_error=None):
+                tell_sent(session, session.get_one(Notification, claim.id, populate_existing=True), now=now)
 
     def _record(self, claim: Claim, **values: Any) -> None:
         with transaction(self._make_session, SYSTEM) as session:

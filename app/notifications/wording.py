@@ -8,6 +8,7 @@ from typing import Any
 
 from app.booking.cover import credit_minutes, credit_money, money_cents
 from app.notifications.digest_letter import digest, digest_weekly
+from app.notifications.document_letter import credit_note, invoice
 from app.notifications.letters import Letter, Story, Words
 
 Rows = list[tuple[str, str]]
@@ -195,6 +196,8 @@ LETTERS: dict[str, Callable[[Story], Letter]] = {
     "waitlist_offered": _offered,
     "reminder": _reminder,
     "webhook_disabled": _webhook_disabled,
+    "invoice": invoice,
+    "credit_note": credit_note,
     "digest": digest,
     "digest_weekly": digest_weekly,
 }

@@ -61,7 +61,7 @@ def told(house: House) -> list[tuple[str, int, str]]:
 def mail_of(house: House, home: Path, number: int = -1) -> Any:
     with house.building() as session:
         row = session.scalars(select(Notification).order_by(Notification.id)).all()[number]
-        mail = compose(session, row, Stationery.of(Config(home=home)))
+        mail = compose(session, row, Stationery.of(Config(home=home)), now=row.created_at)
     return email.message_from_bytes(mail.octets, policy=email.policy.default)
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request
 
-from app.billing.invoices import at_once, closing, crediting, finishing, issuers, listing, schemas
+from app.billing.invoices import at_once, closing, crediting, delivery, finishing, issuers, listing, schemas, sending
 from app.billing.invoices.models import Invoice
 from app.billing.papers import files, wanting
 from app.errors import Problem
@@ -46,11 +46,11 @@ class NotDrawnYet(Problem):
 )  # fmt: skip
 def list_invoices(call: Call, query: dict[str, Any]) -> Paged:
     """Invoices and credit notes to you, or to employers that you administer; with `operator_id` those that this
-    operator issued, for who keeps its books. Newest first."""
+    operator issued, for who keeps its books. Newest first. `undelivered` asks for those whose mail came to nothing."""
     page = page_of(query["limit"], query["cursor"], key=(int,))
     asked: dict[str, Any] = {
         "before": page.after[0] if page.after else None, "limit": page.limit + 1,
-        "kind": query["kind"], "party": query["party_id"],
+        "kind": query["kind"], "party": query["party_id"], "only_undelivered": query["undelivered"],
     }  # fmt: skip
     if query["operator_id"] is None:
         found = listing.mine(call.session, call.person, **asked)
@@ -110,6 +110,32 @@ def create_credit_note(call: Call, invoice_id: UUID, body: dict[str, Any]) -> Re
     parts = [crediting.Part(line["no"], line.get("amount_cents"), line.get("percent")) for line in body["lines"]]
     made = crediting.credit(call.session, invoice, parts, reason=body["reason"], again=body["again"], now=call.now)
     return _made(call, made.uid)
+
+
+@operation(
+    blueprint, "POST", "/invoices/<invoice_id>/sendings", body=schemas.NewSending, returns=schemas.SendingShape,
+    status=201, idempotent=True, problems=(403,),
+)  # fmt: skip
+def send_invoice(call: Call, invoice_id: UUID, body: dict[str, Any]) -> dict[str, Any]:
+    """Have a document mailed to its customer, once more or for the first time; or note that it was handed over on
+    paper. For who keeps the books. Asked again within a minute, it is the same sending; on paper it is only ever
+    one."""
+    invoice = listing.find(call.session, invoice_id)
+    call.person.require_books(invoice.operator_id)
+    send = sending.hand_over_on_paper if body["way"] == sending.PAPER else sending.send_again
+    made = send(call.session, invoice, asked_by=call.person.member_id, now=call.now)
+    audit.note(call.session, call.person, f"invoice.sending_{made.way}", None, str(invoice.uid), call.now)
+    return schemas.describe_sending(made, invoice)
+
+
+@operation(
+    blueprint, "GET", "/invoices/<invoice_id>/sendings", returns=schemas.DeliveryShape, many=True, problems=(403,),
+)  # fmt: skip
+def list_sendings(call: Call, invoice_id: UUID) -> list[dict[str, Any]]:
+    """How a document went to its customer, and what became of it, oldest first. For who keeps the books."""
+    invoice = listing.find(call.session, invoice_id)
+    call.person.require_books(invoice.operator_id)
+    return [schemas.describe_delivery(each) for each in delivery.deliveries(call.session, invoice)]
 
 
 @operation(

@@ -64,7 +64,7 @@ def letterhead_of(session: Session, operator_id: int) -> Letterhead:
     if first is not None:
         values = {"street": first.street, "postcode": first.postcode, "town": first.town}
     prefix = prefix_of(values["town"])
-    return Letterhead(operator_id=operator_id, prefix=prefix, terms_days=TERMS_DAYS, **values)
+    return Letterhead(operator_id=operator_id, prefix=prefix, terms_days=TERMS_DAYS, by_mail=True, **values)
 
 
 def choose_letterhead(session: Session, operator_id: int, **values: Any) -> Letterhead:

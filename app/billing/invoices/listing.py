@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from app.billing.invoices.delivery import undelivered
 from app.billing.invoices.models import Invoice
-from app.billing.invoices.standing import settled_cents, status
+from app.billing.invoices.standing import Paying, paying, settled_cents, status
 from app.billing.months import HOME_ZONE
 from app.errors import NotFound
 from app.network.models import Operator, Space
@@ -30,6 +31,7 @@ class Shown(NamedTuple):
     corrects_uid: UUID | None
     settled_cents: int
     status: str
+    paying: tuple[Paying, ...] = ()
 
 
 def mine(session: Session, person: Person, *, before: int | None, limit: int, **filters: Any) -> list[Invoice]:
@@ -49,7 +51,14 @@ def of_operator(
 
 
 def _page(
-    session: Session, whose: Any, *, before: int | None, limit: int, kind: str | None = None, party: UUID | None = None
+    session: Session,
+    whose: Any,
+    *,
+    before: int | None,
+    limit: int,
+    kind: str | None = None,
+    party: UUID | None = None,
+    only_undelivered: bool = False,
 ) -> list[Invoice]:
     wanted = select(Invoice).where(whose)
     if before is not None:
@@ -58,6 +67,8 @@ def _page(
         wanted = wanted.where(Invoice.kind == kind)
     if party is not None:
         wanted = wanted.where(Invoice.party_id.in_(select(Party.id).where(Party.uid == party)))
+    if only_undelivered:
+        wanted = wanted.where(undelivered())
     return list(session.scalars(wanted.order_by(Invoice.id.desc()).limit(limit)))
 
 
@@ -81,7 +92,7 @@ def operators(session: Session, person: Person, *, after: int, limit: int) -> li
 
 def shown(session: Session, invoices: Sequence[Invoice], *, now: datetime) -> list[Shown]:
     """Documents as they stand on their operator's day."""
-    settled = settled_cents(session, invoices)
+    settled, paid = settled_cents(session, invoices), paying(session, invoices)
     operators_of = _uids(session, Operator, {each.operator_id for each in invoices})
     parties = _uids(session, Party, {each.party_id for each in invoices})
     corrected = _uids(session, Invoice, {each.corrects_id for each in invoices if each.corrects_id})
@@ -97,6 +108,7 @@ def shown(session: Session, invoices: Sequence[Invoice], *, now: datetime) -> li
                 kind=each.kind, gross_cents=each.gross_cents, settled=settled[each.id], due_on=each.due_on,
                 sent_at=each.sent_at, today=today[each.operator_id],
             ),
+            paid[each.id],
         )
         for each in invoices
     ]  # fmt: skip

@@ -13,6 +13,7 @@ from app.db import Base, Key, PublicId
 from app.tenancy import Scope, by_the_system, is_own, seen
 
 KINDS = ("monthly", "now", "deposit", "credit_note")
+WAYS = ("mail", "paper")
 
 _parties = table("party", column("id"), column("member_id"), column("employer_id"))
 
@@ -78,6 +79,27 @@ class Invoice(Base):
     )
 
 
+@seen(by_books)
+class Sending(Base):
+    """A document that somebody who keeps the books had sent by mail once more, or handed over on paper.
+
+    The first mail of a document needs no row: it goes by itself.
+    """
+
+    __tablename__ = "sending"
+    id: Mapped[Key]
+    uid: Mapped[PublicId]
+    operator_id: Mapped[int] = mapped_column(ForeignKey("operator.id"))
+    invoice_id: Mapped[int] = mapped_column(ForeignKey("invoice.id"))
+    way: Mapped[str]
+    asked_by: Mapped[int] = mapped_column(ForeignKey("member.id"))
+    asked_at: Mapped[datetime]
+    __table_args__ = (
+        CheckConstraint("way IN ('mail', 'paper')", name="way"),
+        Index("ix_sending_invoice_id_id", "invoice_id", "id"),
+    )
+
+
 @seen(by_the_system)
 class InvoiceSeries(Base):
     """Where a series stands. Its row is locked while numbers are given, so that none is given twice or left out.
@@ -98,7 +120,8 @@ class InvoiceSeries(Base):
 class Letterhead(Base):
     """What an operator's documents say of it: the prefix of their numbers, its seat, and when they are to be paid.
 
-    Without a row: the address of its first space, a prefix from that town's name, and thirty days.
+    Without a row: the address of its first space, a prefix from that town's name, and thirty days. `by_mail` is
+    whether documents are mailed to their customers by themselves.
     """
 
     __tablename__ = "letterhead"
@@ -108,6 +131,7 @@ class Letterhead(Base):
     postcode: Mapped[str]
     town: Mapped[str]
     terms_days: Mapped[int] = mapped_column(Integer, server_default="30")
+    by_mail: Mapped[bool] = mapped_column(server_default="true")
     __table_args__ = (
         CheckConstraint("prefix ~ '^[A-Z0-9]{1,8}$'", name="prefix"),
         CheckConstraint("terms_days BETWEEN 0 AND 60", name="terms_days"),

@@ -7,14 +7,16 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
+from app.billing.invoices.delivery import STATES, Delivery
 from app.billing.invoices.listing import Shown
-from app.billing.invoices.models import KINDS, Letterhead
+from app.billing.invoices.models import KINDS, WAYS, Invoice, Letterhead, Sending
 from app.billing.invoices.standing import STATUSES
 from app.events.envelope import instant
 from app.http.schemas import PageQuery, PriceShape, Strict, one_line
 from app.network.models import Operator, Space
 
 MOST = 500
+LETTERHEAD = ("prefix", "street", "postcode", "town", "terms_days", "by_mail")
 MONTH = r"2[0-9]{3}-(0[1-9]|1[0-2])"
 
 
@@ -24,6 +26,10 @@ class InvoicesQuery(PageQuery):
     )
     party_id = fields.UUID(load_default=None)
     kind = fields.String(load_default=None, validate=validate.OneOf(KINDS))
+    undelivered = fields.Boolean(
+        load_default=False,
+        metadata={"description": "Those that their customer has not got: no address, sent back, or given up."},
+    )
 
 
 class InvoiceShape(Schema):
@@ -42,14 +48,26 @@ class InvoiceShape(Schema):
     period_until = fields.Date(required=True, allow_none=True)
     total = fields.Nested(PriceShape, required=True)
     open_cents = fields.Integer(required=True, strict=True)
+    paid_cents = fields.Integer(required=True, strict=True, metadata={"description": "What payments pay of it."})
     communication = fields.String(required=True, metadata={"example": "+++261/0000/12323+++"})
     corrects_id = fields.UUID(required=True, allow_none=True)
     sent_at = fields.AwareDateTime(required=True, allow_none=True)
 
 
-class DocumentShape(InvoiceShape):
-    """With `document`, its content as it was finalised (format passerelle.document/1), and the SHA-256 of that."""
+class PayingShape(Schema):
+    """So much of an invoice is paid by a payment."""
 
+    payment_id = fields.UUID(required=True)
+    kind = fields.String(required=True)
+    settled_at = fields.AwareDateTime(required=True)
+    amount_cents = fields.Integer(required=True)
+
+
+class DocumentShape(InvoiceShape):
+    """With `document`, its content as it was finalised (format passerelle.document/1), the SHA-256 of that, and the
+    `payments` that pay it."""
+
+    payments = fields.List(fields.Nested(PayingShape), required=True)
     document = fields.Dict(required=True)
     hash = fields.String(required=True)
 
@@ -77,6 +95,31 @@ class NewCreditNote(Strict):
     again = fields.Boolean(load_default=False)
 
 
+class NewSending(Strict):
+    """`paper`: it was handed over, or posted, and the document counts as sent."""
+
+    way = fields.String(load_default="mail", validate=validate.OneOf(WAYS))
+
+
+class SendingShape(Schema):
+    id = fields.UUID(required=True)
+    invoice_id = fields.UUID(required=True)
+    way = fields.String(required=True, validate=validate.OneOf(WAYS))
+    asked_at = fields.AwareDateTime(required=True)
+
+
+class DeliveryShape(Schema):
+    """One mail that brought the document, or told of it, or its handing over on paper. `reason` is why a mail did not
+    arrive: a code, or what the mail server answered (RFC 3463)."""
+
+    way = fields.String(required=True, validate=validate.OneOf(WAYS))
+    kind = fields.String(required=True, metadata={"example": "invoice"})
+    state = fields.String(required=True, validate=validate.OneOf(sorted(set(STATES.values()))))
+    reason = fields.String(required=True, allow_none=True, metadata={"example": "no_address"})
+    at = fields.AwareDateTime(required=True)
+    sent_at = fields.AwareDateTime(required=True, allow_none=True)
+
+
 class InvoiceAtOnce(Strict):
     """Without charges, all that the party owes and is on no document yet, future ones too."""
 
@@ -99,13 +142,15 @@ class ClosedMonth(Schema):
 
 
 class LetterheadShape(Strict):
-    """What an operator's documents say of it. A new prefix is that of the series that begin after it is set."""
+    """What an operator's documents say of it. A new prefix is that of the series that begin after it is set.
+    `by_mail`: documents are mailed to their customers by themselves."""
 
     prefix = fields.String(required=True, validate=validate.Regexp(r"[A-Z0-9]{1,8}\Z"), metadata={"example": "ATH"})
     street = fields.String(required=True, validate=[validate.Length(max=200), one_line])
     postcode = fields.String(required=True, validate=[validate.Length(max=20), one_line])
     town = fields.String(required=True, validate=[validate.Length(max=100), one_line])
     terms_days = fields.Integer(required=True, strict=True, validate=validate.Range(0, 60))
+    by_mail = fields.Boolean(load_default=True)
 
 
 class KeptSpace(Schema):
@@ -145,6 +190,7 @@ def describe(shown: Shown) -> dict[str, Any]:
             "vat_cents": each.vat_cents,
         },
         "open_cents": due,
+        "paid_cents": sum(paying.cents for paying in shown.paying),
         "communication": each.communication,
         "corrects_id": str(shown.corrects_uid) if shown.corrects_uid else None,
         "sent_at": instant(each.sent_at) if each.sent_at else None,
@@ -152,7 +198,15 @@ def describe(shown: Shown) -> dict[str, Any]:
 
 
 def describe_whole(shown: Shown) -> dict[str, Any]:
-    return {**describe(shown), "document": json.loads(shown.invoice.snapshot), "hash": shown.invoice.hash}
+    payments = [
+        {
+            "payment_id": str(paying.payment_uid), "kind": paying.kind, "settled_at": instant(paying.settled_at),
+            "amount_cents": paying.cents,
+        }
+        for paying in shown.paying
+    ]  # fmt: skip
+    document = {"document": json.loads(shown.invoice.snapshot), "hash": shown.invoice.hash}
+    return {**describe(shown), **document, "payments": payments}
 
 
 def describe_operator(operator: Operator, spaces: list[Space]) -> dict[str, Any]:
@@ -166,4 +220,12 @@ def describe_operator(operator: Operator, spaces: list[Space]) -> dict[str, Any]
 
 
 def describe_letterhead(letterhead: Letterhead) -> dict[str, Any]:
-    return {name: getattr(letterhead, name) for name in ("prefix", "street", "postcode", "town", "terms_days")}
+    return {name: getattr(letterhead, name) for name in LETTERHEAD}
+
+
+def describe_sending(made: Sending, invoice: Invoice) -> dict[str, Any]:
+    return {"id": str(made.uid), "invoice_id": str(invoice.uid), "way": made.way, "asked_at": instant(made.asked_at)}
+
+
+def describe_delivery(each: Delivery) -> dict[str, Any]:
+    return {**each._asdict(), "at": instant(each.at), "sent_at": instant(each.sent_at) if each.sent_at else None}
