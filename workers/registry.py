@@ -49,6 +49,7 @@ MODULES = (
     "workers.webhooks",
     "workers.papers",
     "workers.payments",
+    "workers.allocations",
 )
 DUE_MODULES = (
     "app.housekeeping",
