@@ -9,6 +9,7 @@ from app.billing.bank import models as bank_models
 from app.billing.charges import models as charge_models
 from app.billing.closings import models as closing_models
 from app.billing.dunning import models as dunning_models
+from app.billing.einvoices import models as einvoice_models
 from app.billing.invoices import models as invoice_models
 from app.billing.ledger import models as ledger_models
 from app.billing.papers import models as paper_models
@@ -45,6 +46,7 @@ MODELS = (
     sepa_models,
     drawer_models,
     dunning_models,
+    einvoice_models,
 )
 MIGRATION_LOCK = 7_200_001
 

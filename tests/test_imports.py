@@ -55,7 +55,7 @@ LIMITED = {
     "limits": ("app.http.rate_limits",),
     "stripe": ("app.billing.stripe_provider",),
     "ics": ("app.booking.calendar.icalendar_text",),
-    "facturx": ("app.billing.factur_x",),
+    "facturx": ("app.billing.einvoices.factur_x",),
     "fpdf": ("app.billing.papers.*",),
     "fontTools": ("app.billing.papers.*",),
     "segno": ("app.billing.papers.*",),

@@ -49,6 +49,7 @@ MODULES = (
     "workers.webhooks",
     "workers.papers",
     "workers.payments",
+    "workers.einvoices",
     "workers.allocations",
 )
 DUE_MODULES = (
