@@ -127,6 +127,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "send_invoice": {"way": "mail"},
     "invoice_now": {"party_id": "01890a5d-ac96-774b-bcce-b302099a8057", "terms_days": 14},
     "close_a_month": {"month": "2026-11"},
+    "create_payment": {"invoice_ids": [_ID], "mode": "hosted", "return_url": "https://coworking.example/paid"},
+    "create_payment_method": {"operator_id": _ID, "kind": "sepa_debit", "mode": "present", "automatic": True},
     "create_receipt": {"kind": "cash", "amount_cents": 4840, "invoice_ids": [_ID]},
     "create_refund": {"amount_cents": 1210, "reason": "Salle sans chauffage"},
     "close_money_task": {"note": "Rendu en espèces, reçu signé"},

@@ -12,6 +12,9 @@ from sqlalchemy.orm import Session
 
 from app import BLUEPRINTS
 from app.billing.dunning.models import DunningStop
+from app.billing.invoices.models import Invoice
+from app.billing.payments.drawer_models import CashDrawer
+from app.billing.payments.models import MoneyTask, Payment, PaymentMethod
 from app.booking.models import Closure, Feed, WaitlistEntry
 from app.db import Base, raw
 from app.http.examples import EXAMPLES
@@ -83,7 +86,7 @@ def a_place(session: Session, clock: Clock) -> Place:
         "token_id": saved(session, other_token).uid,
         "operator_id": session.get_one(Operator, space.operator_id).uid,
         "invoice_id": an_invoice(session, space, manager, now=clock.now).uid,
-        **_billed(session, manager), **_a_stop(session, space, manager, clock),
+        **_billed(session, manager), **_paid(session, space, clock), **_a_stop(session, space, manager, clock),
         **_a_webhook(session, space, clock), **_a_membership(session, space, manager),
     }  # fmt: skip
     texts = {name: str(uid) for name, uid in ids.items()}
@@ -102,6 +105,20 @@ def _billed(session: Session, manager: Member) -> dict[str, Any]:
 def _a_stop(session: Session, space: Space, manager: Member, clock: Clock) -> dict[str, Any]:
     stopped = {"reason": "Agreed", "stopped_by_id": manager.id, "stopped_at": clock.now}
     return {"stop_id": saved(session, DunningStop(operator_id=space.operator_id, **stopped)).uid}
+
+
+def _paid(session: Session, space: Space, clock: Clock) -> dict[str, Any]:
+    """Money that came for the invoice above, with a means, a task and a drawer."""
+    invoice = session.scalars(select(Invoice).where(Invoice.operator_id == space.operator_id)).one()
+    whose = {"operator_id": invoice.operator_id, "party_id": invoice.party_id}
+    asked = {"source": f"place:{space.uid}", "provider": "bank", "kind": "transfer", "amount_cents": 1000}
+    came = {"currency": "EUR", "state": "settled", "settled_at": clock.now, "settled_cents": 1000}
+    payment = saved(session, Payment(**whose, **asked, **came))
+    method = saved(session, PaymentMethod(**whose, provider="stripe", kind="card"))
+    task = saved(session, MoneyTask(**whose, kind="overpaid", key=f"place:{space.uid}", cents=1000, currency="EUR"))
+    of_space = {"operator_id": space.operator_id, "space_id": space.id, "day": clock.now.date()}
+    drawer = saved(session, CashDrawer(**of_space, currency="EUR", opening_cents=0))
+    return {"payment_id": payment.uid, "method_id": method.uid, "task_id": task.uid, "drawer_id": drawer.uid}
 
 
 def _a_membership(session: Session, space: Space, manager: Member) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from uuid import UUID
 
 from flask import Blueprint
 
-from app.billing.payments import accounts, drawers, listing, refunding, resolving, schemas, tasks
+from app.billing.payments import accounts, drawers, listing, methods, paying, refunding, resolving, schemas, tasks
 from app.billing.payments.desk import Receipt, take_receipt
-from app.billing.payments.models import MoneyTask, Payment
+from app.billing.payments.models import MoneyTask, Payment, PaymentMethod
+from app.billing.payments.presenting import for_payer
+from app.billing.payments.requesting import ProviderNotSet
 from app.http.operation import Call, Reply, operation
 from app.http.paging import Page, Paged, cut, page_of
 from app.http.schemas import PageQuery
@@ -48,6 +50,71 @@ def show_payment(call: Call, payment_id: UUID) -> dict[str, Any]:
     payment = listing.find(call.session, payment_id)
     _note(call, payment, "payment.viewed")
     return _described(call, payment)
+
+
+@operation(
+    blueprint, "POST", "/payments", body=schemas.NewPayment, returns=schemas.PaymentShape, status=201, idempotent=True,
+    problems=(403, 409), located=True,
+)  # fmt: skip
+def create_payment(call: Call, body: dict[str, Any]) -> Reply:
+    """Pay invoices of yours online, or an advance. Then ask for its `next-step`: a client secret or an address. What
+    you have begun and left is the same payment again; what is on its way is 409 `payment_running`. An operator without
+    a provider is 409 `pay_by_transfer`, with all that a transfer needs."""
+    ready = bool(call.services.config.stripe_api_key)
+    payment = paying.ask_to_pay(
+        call.session, paying.Wish(**body), provider_ready=ready, person=call.person, now=call.now
+    )
+    return Reply(_described(call, payment), location=f"/api/v1/payments/{payment.uid}")
+
+
+@operation(
+    blueprint, "GET", "/payments/<payment_id>/next-step", returns=schemas.NextStep, problems=(409, 503),
+)  # fmt: skip
+def show_next_step(call: Call, payment_id: UUID) -> dict[str, Any]:
+    """What its payer goes on with, asked of the provider now: a client secret or the address of its page. 409
+    `wrong_state` while it is being prepared (ask again in a moment), and when nothing is left to do."""
+    payment = paying.own_payment(call.session, call.person, payment_id)
+    return _next_step(call, Payment, payment.id)
+
+
+@operation(
+    blueprint, "POST", "/payment-methods", body=schemas.NewMethod, returns=schemas.MethodShape, status=201,
+    idempotent=True, problems=(409,),
+)  # fmt: skip
+def create_payment_method(call: Call, body: dict[str, Any]) -> dict[str, Any]:
+    """Begin to save a means of payment for an operator; its `next-step` is where you enter it. We keep its brand and
+    last digits. With `automatic`, the operator's invoices are paid with it by themselves."""
+    method = paying.begin_saving(
+        call.session, **body, provider_ready=bool(call.services.config.stripe_api_key), person=call.person,
+        now=call.now,
+    )  # fmt: skip
+    return _described_methods(call, [method])[0]
+
+
+@operation(
+    blueprint, "GET", "/payment-methods", query=PageQuery, returns=schemas.MethodShape, many=True, paged=True,
+)  # fmt: skip
+def list_payment_methods(call: Call, query: dict[str, Any]) -> Paged:
+    """What you saved, or employers that you administer, newest first; without what was revoked."""
+    page, before = _page(query)
+    found = listing.methods_of(call.session, call.person, before=before, limit=page.limit + 1)
+    rows, last = cut(found, page, lambda method: [method.id])
+    return Paged(_described_methods(call, rows), last)
+
+
+@operation(
+    blueprint, "GET", "/payment-methods/<method_id>/next-step", returns=schemas.NextStep, problems=(409, 503),
+)  # fmt: skip
+def show_method_next_step(call: Call, method_id: UUID) -> dict[str, Any]:
+    """Where you enter it: a client secret, or the address of the provider's page."""
+    method = listing.own_method(call.session, call.person, method_id)
+    return _next_step(call, PaymentMethod, method.id)
+
+
+@operation(blueprint, "DELETE", "/payment-methods/<method_id>", status=204)
+def delete_payment_method(call: Call, method_id: UUID) -> None:
+    """Never charge it again. What was begun with it goes on. Again changes nothing."""
+    methods.revoke(call.session, listing.own_method(call.session, call.person, method_id), now=call.now)
 
 
 @operation(
@@ -199,6 +266,23 @@ def _note(call: Call, payment: Payment, action: str) -> None:
 def _described(call: Call, payment: Payment) -> dict[str, Any]:
     (shown,) = listing.shown(call.session, [payment])
     return schemas.describe(shown)
+
+
+def _described_methods(call: Call, found: Sequence[PaymentMethod]) -> list[dict[str, Any]]:
+    return [schemas.describe_method(each) for each in listing.shown_methods(call.session, found)]
+
+
+def _next_step(call: Call, kind: type[Payment] | type[PaymentMethod], key: int) -> dict[str, Any]:
+    """This transaction ends before the provider is asked."""
+    if not call.services.config.stripe_api_key:
+        raise ProviderNotSet()
+    from app.billing import stripe_provider  # 30 MB: only for who has a provider
+
+    call.session.commit()
+    provider = stripe_provider.of(call.services.config)
+    assert provider is not None
+    found = for_payer(call.services.make_session, provider, kind, key, now=call.now)
+    return {"client_secret": found.client_secret, "url": found.url}
 
 
 def _described_tasks(call: Call, found: Sequence[MoneyTask]) -> list[dict[str, Any]]:

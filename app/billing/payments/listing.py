@@ -11,7 +11,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.billing.invoices.models import Invoice
-from app.billing.payments.models import Allocation, Dispute, Payment, Refund
+from app.billing.payments.models import Allocation, Dispute, Payment, PaymentMethod, Refund
 from app.errors import NotFound
 from app.network.models import Operator
 from app.network.operators import kept_operator
@@ -47,6 +47,14 @@ class Shown(NamedTuple):
         """What is the party's, and pays nothing yet."""
         given = sum(paid.cents for paid in self.pays)
         return max(0, self.payment.settled_cents - self.refunded_cents - self.disputed_cents - given)
+
+
+class ShownMethod(NamedTuple):
+    """A saved means of payment, for which operator and whose."""
+
+    method: PaymentMethod
+    operator_uid: UUID
+    party_uid: UUID
 
 
 def mine(session: Session, person: Person, *, before: int | None, limit: int, **filters: Any) -> Sequence[Payment]:
@@ -97,6 +105,33 @@ def shown(session: Session, payments: Sequence[Payment]) -> list[Shown]:
         )
         for each in payments
     ]  # fmt: skip
+
+
+def methods_of(session: Session, person: Person, *, before: int | None, limit: int) -> Sequence[PaymentMethod]:
+    """Means that the person saved, or that employers did whom they administer, but revoked ones; newest first."""
+    own = or_(Party.member_id == person.member_id, Party.employer_id.in_(person.scope.employer_ids))
+    wanted = select(PaymentMethod).where(PaymentMethod.party_id.in_(select(Party.id).where(own)))
+    wanted = wanted.where(PaymentMethod.state != "revoked")
+    if before is not None:
+        wanted = wanted.where(PaymentMethod.id < before)
+    return session.scalars(wanted.order_by(PaymentMethod.id.desc()).limit(limit)).all()
+
+
+def own_method(session: Session, person: Person, method_id: UUID) -> PaymentMethod:
+    """One of them, revoked or not, held. Raises NotFound."""
+    own = or_(Party.member_id == person.member_id, Party.employer_id.in_(person.scope.employer_ids))
+    wanted = select(PaymentMethod).where(PaymentMethod.uid == method_id)
+    wanted = wanted.where(PaymentMethod.party_id.in_(select(Party.id).where(own)))
+    found = session.scalars(wanted.with_for_update(key_share=True)).one_or_none()
+    if found is None:
+        raise NotFound()
+    return found
+
+
+def shown_methods(session: Session, methods: Sequence[PaymentMethod]) -> list[ShownMethod]:
+    operators = _uids(session, Operator, {method.operator_id for method in methods})
+    parties = _uids(session, Party, {method.party_id for method in methods})
+    return [ShownMethod(each, operators[each.operator_id], parties[each.party_id]) for each in methods]
 
 
 def _uids(session: Session, kind: Any, ids: set[int]) -> dict[int, UUID]:

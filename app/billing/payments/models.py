@@ -24,7 +24,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Integer
 
 from app.db import Base, Key, PublicId
-from app.tenancy import Scope, by_the_system, is_own, seen
+from app.tenancy import Scope, by_everyone, by_the_system, is_own, seen
 
 KINDS = ("card", "bancontact", "sepa_debit", "any", "transfer", "debit", "cash", "terminal")
 STATES = ("requested", "action_needed", "unknown", "settled", "failed")
@@ -55,9 +55,10 @@ def by_books(entity: Any, scope: Scope) -> ColumnElement[bool]:
     return criterion
 
 
-@seen(by_books)
+@seen(by_everyone)
 class PaymentAccount(Base):
-    """How an operator is paid, beside its IBAN. Without a row: by transfer and at the desk.
+    """How an operator is paid, beside its IBAN. Without a row: by transfer and at the desk. Payers ask too; what they
+    are shown of it schemas decide.
 
     `provider_mode` is `own` where the provider's key belongs to this operator, `connected` where payments are taken by
     the key's account and transferred to the operator's own, `provider_account`. `creditor_identifier` is the SEPA one.

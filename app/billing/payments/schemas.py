@@ -12,7 +12,7 @@ from app.billing.payments.accounts import MODES as PROVIDER_MODES
 from app.billing.payments.accounts import Account
 from app.billing.payments.desk import MOST_CENTS
 from app.billing.payments.drawers import Shown as ShownDrawer
-from app.billing.payments.listing import Shown
+from app.billing.payments.listing import Shown, ShownMethod
 from app.billing.payments.models import KINDS, MODES, STATES, MoneyTask, Refund
 from app.billing.payments.tasks import KINDS as TASKS
 from app.events.envelope import instant
@@ -79,6 +79,59 @@ class PaymentShape(Schema):
     settled_at = fields.AwareDateTime(required=True, allow_none=True)
     pays = fields.List(fields.Nested(PaidShape), required=True)
     refunds = fields.List(fields.Nested(RefundShape), required=True)
+
+
+RETURN_URL = r"https://[^\s]{1,1990}\Z|http://(localhost|127\.0\.0\.1)(:[0-9]+)?(/[^\s]{0,1900})?\Z"
+
+
+def return_url() -> fields.String:
+    doc = {"description": "Where the provider's page sends the payer back to; https. For mode hosted."}
+    return fields.String(load_default=None, allow_none=True, validate=validate.Regexp(RETURN_URL), metadata=doc)
+
+
+class NewPayment(Strict):
+    """What is left of `invoice_ids`, or an advance of `amount_cents` to `operator_id`. Mode `present` gives a client
+    secret for the provider's script on your page, `hosted` the address of the provider's page."""
+
+    invoice_ids = fields.List(fields.UUID(), load_default=[], validate=validate.Length(max=MOST))
+    operator_id = fields.UUID(load_default=None, allow_none=True)
+    amount_cents = cents(load_default=None, allow_none=True)
+    party_id = fields.UUID(load_default=None, allow_none=True)
+    kind = fields.String(load_default="any", validate=validate.OneOf(["card", "bancontact", "sepa_debit", "any"]))
+    mode = fields.String(required=True, validate=validate.OneOf(["present", "hosted"]))
+    return_url = return_url()
+
+
+class NextStep(Schema):
+    """What the payer goes on with: one of the two, for this moment. It is kept nowhere."""
+
+    client_secret = fields.String(required=True, allow_none=True)
+    url = fields.String(required=True, allow_none=True)
+
+
+class NewMethod(Strict):
+    """A means of payment to be saved with the provider, for payments to one operator."""
+
+    operator_id = fields.UUID(required=True)
+    party_id = fields.UUID(load_default=None, allow_none=True)
+    kind = fields.String(required=True, validate=validate.OneOf(["card", "bancontact", "sepa_debit"]))
+    mode = fields.String(required=True, validate=validate.OneOf(["present", "hosted"]))
+    automatic = fields.Boolean(load_default=False, metadata={"description": "Pay the operator's invoices with it."})
+    return_url = return_url()
+
+
+class MethodShape(Schema):
+    """`label` is what you know it by: its brand and last digits. `pending` until you have entered it at the
+    provider's."""
+
+    id = fields.UUID(required=True)
+    operator_id = fields.UUID(required=True)
+    party_id = fields.UUID(required=True)
+    kind = fields.String(required=True)
+    label = fields.String(required=True)
+    state = fields.String(required=True, validate=validate.OneOf(["pending", "active", "revoked"]))
+    automatic = fields.Boolean(required=True)
+    created_at = fields.AwareDateTime(required=True)
 
 
 class NewReceipt(Strict):
@@ -210,6 +263,20 @@ def describe_refund(refund: Refund, payment_uid: UUID) -> dict[str, Any]:
         "failure": refund.failure_code,
         "requested_at": instant(refund.requested_at),
         "settled_at": instant(refund.settled_at) if refund.settled_at else None,
+    }
+
+
+def describe_method(shown: ShownMethod) -> dict[str, Any]:
+    each = shown.method
+    return {
+        "id": str(each.uid),
+        "operator_id": str(shown.operator_uid),
+        "party_id": str(shown.party_uid),
+        "kind": each.kind,
+        "label": each.label,
+        "state": each.state,
+        "automatic": each.automatic,
+        "created_at": instant(each.created_at),
     }
 
 
