@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from app.billing.dunning import telling as dunning
 from app.billing.invoices import enclosing, sending
 from app.billing.invoices.standing import mark_sent
 from app.events.envelope import Envelope
@@ -50,8 +51,25 @@ def _document_of(notification: Notification) -> UUID:
     return notification.document_uid
 
 
+def mail_reminder(session: Session, envelope: Envelope, *, now: datetime) -> None:
+    """Write down the mail about a step of dunning; it comes with the invoice."""
+    invoice = enclosing.document(session, envelope.aggregate_id)
+    said = dunning.facts(session, invoice, envelope.data, reminded_on=envelope.occurred_at.date())
+    document = Document(invoice.uid, invoice.party_id, f"{invoice.uid}-{envelope.data['step']}")
+    kind = dunning.KINDS[envelope.data["action"]]
+    tell_party(session, kind=kind, document=document, event_id=envelope.event_id, facts=said, now=now)
+
+
+def read_overdue(session: Session, asked: Asked) -> Found | None:
+    """As a document; nothing once it is paid."""
+    told = dunning.told(session, _document_of(asked.notification), language=asked.notification.locale)
+    return None if told is None else Found(told, read_document(session, asked).files)
+
+
 for _kind in ("invoice", "credit_note"):
     enter(_kind, Source(read_document, note_sent))
+for _kind in dunning.KINDS.values():
+    enter(_kind, Source(read_overdue))
 
 # A mail stands alone: its row is keyed by its event and says what that event said, so one that fails holds up none of
 # the others; and a reminder, which does depend on the order, asks the booking itself once its time has come. From now
@@ -75,6 +93,7 @@ NOTIFICATIONS = register(
             "invoice.finalised": mail_document,
             "credit_note.finalised": mail_document,
             "invoice.sending_requested": mail_document,
+            "invoice.reminded": mail_reminder,
         },
     )
 )
