@@ -79,7 +79,7 @@ def customer_with(client: stripe.StripeClient, token: str = "pm_card_visa") -> t
 
 def pay(client: stripe.StripeClient, token: str = "pm_card_visa", amount: int = 5000, **more: Any) -> Any:
     given = {"amount": amount, "currency": "eur", "payment_method": token, "confirm": True}
-    return client.v1.payment_intents.create({**given, "payment_method_types": [kind_of(token)], **more})
+    return client.v1.payment_intents.create({**given, "allowed_payment_method_types": [kind_of(token)], **more})
 
 
 def kind_of(token: str) -> str:

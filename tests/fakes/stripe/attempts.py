@@ -8,11 +8,11 @@ from typing import Any
 from tests.fakes.stripe import cards, charges, disputes, mandates, methods, search
 from tests.fakes.stripe.call import Call
 from tests.fakes.stripe.errors import DECLINES, Refusal, declined, refused
+from tests.fakes.stripe.kinds import REDIRECTING
 from tests.fakes.stripe.store import Thing
 
 CONFIRMABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
 UNEXPECTED = "payment_intent_unexpected_state"
-REDIRECTING = "bancontact"
 
 
 @dataclass

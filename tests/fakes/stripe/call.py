@@ -27,6 +27,7 @@ class Call:
     ids: tuple[str, ...] = ()
     request: str | None = None
     key: str | None = None
+    version: str = ""
     forced: dict[str, Any] = field(default_factory=dict)  # what a fault makes of the next confirmation
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.fakes.stripe import amounts, attempts, intents, search, setups
+from tests.fakes.stripe import amounts, attempts, intents, kinds, search, setups
 from tests.fakes.stripe.call import Call
 from tests.fakes.stripe.errors import invalid, refused
 from tests.fakes.stripe.pages import matching, page
@@ -15,7 +15,7 @@ from tests.fakes.stripe.store import Thing
 DAY, SHORTEST = 24 * 60 * 60, 30 * 60
 SPEC: dict[str, Any] = {
     "mode": ("payment", "setup"),
-    "ui_mode": ("hosted", "hosted_page"),
+    "ui_mode": "text",
     "success_url": "text",
     "cancel_url": "text",
     "customer": "text",
@@ -26,7 +26,7 @@ SPEC: dict[str, Any] = {
     "line_items": "list",
     "payment_intent_data": "hash",
     "setup_intent_data": "hash",
-    "payment_method_types": "list",
+    **{name: kinds.SPEC[name] for name in (kinds.ALLOWED, kinds.EXCLUDED, kinds.EXACT)},
     "payment_method_options": "hash",
     "expires_at": "int",
     "metadata": "metadata",
@@ -67,12 +67,13 @@ def create(call: Call) -> Thing:
         metadata=merged({}, call.params.get("metadata")),
         mode=mode,
         payment_intent=None,
-        payment_method_types=call.params.get("payment_method_types") or list(call.fake.settings.payment_methods),
+        payment_method_types=kinds.chosen(call, call.params, currency)["payment_method_types"],
+        allowed_payment_method_types=call.params.get("allowed_payment_method_types"),
         payment_status="no_payment_required" if mode == "setup" else "unpaid",
         setup_intent=None,
         status="open",
         success_url=call.params["success_url"],
-        ui_mode=call.params.get("ui_mode", "hosted"),
+        ui_mode=call.params.get("ui_mode", "hosted_page"),
     )
     session["url"] = f"{call.fake.settings.payer_page}/c/pay/{session['id']}"
     call.facts(session).update(items=items, given=dict(call.params))
@@ -104,8 +105,8 @@ def _items(call: Call) -> tuple[list[dict[str, Any]], str, int]:
 
 def _setup(call: Call, session: Thing) -> Thing:
     given = call.params.get("setup_intent_data", {})
-    kinds = {"payment_method_types": session["payment_method_types"]}
-    intent = setups.build(call, {**given, **kinds}, session["customer"])
+    same = {"payment_method_types": session["payment_method_types"]}
+    intent = setups.build(call, {**given, **same}, session["customer"])
     call.emit("setup_intent.created", intent)
     return intent
 

@@ -108,4 +108,5 @@ def rate_limited() -> Refusal:
 def server_error(*, began: bool, status: int = 500) -> Refusal:
     """5xx: something went wrong on the provider's side."""
     message = "An unknown error occurred on the server."
-    return Refusal(status, {"type": "api_error", "message": message}, began=began)
+    headers = {"Stripe-Should-Retry": "false"} if began else {}  # it would only be replayed
+    return Refusal(status, {"type": "api_error", "message": message}, began=began, headers=headers)

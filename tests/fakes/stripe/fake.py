@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from tests.fakes.stripe import expand, families, faults, forms, idempotency, routes
+from tests.fakes.stripe import expand, families, faults, forms, idempotency, routes, versions
 from tests.fakes.stripe.books import Books
 from tests.fakes.stripe.call import Call
 from tests.fakes.stripe.clock import Clock, Schedule
@@ -21,7 +21,6 @@ from tests.fakes.stripe.events import PLATFORM, Events
 from tests.fakes.stripe.params import checked
 from tests.fakes.stripe.settings import Settings
 from tests.fakes.stripe.store import Store, Thing
-from tests.fakes.stripe.versions import dated
 from tests.fakes.stripe.webhooks import Webhooks
 from tests.fakes.stripe.wire import Answer, Asked
 
@@ -113,7 +112,7 @@ class Fake:
             self.requests.append(entry)
             self._authenticate(asked)
             account = self._account(asked)
-            dated(asked.headers.get("stripe-version"), self.settings.api_version)
+            version = versions.dated(asked.headers.get("stripe-version"), self.settings.api_version)
             params = forms.parse(asked.body if asked.method == "POST" else asked.query)
             entry.update(account=account, params=params)
             rule = self.faults.pick(method=asked.method, path=asked.path) or {}
@@ -125,7 +124,7 @@ class Fake:
             raise rate_limited()
         if kind == faults.UNAVAILABLE:
             raise server_error(began=False, status=503)
-        call = Call(self, account, params, request=request, key=entry["key"])
+        call = Call(self, account, params, request=request, key=entry["key"], version=version)
         if kind == faults.DECLINE:
             call.forced["decline"] = rule.get("code", "generic_decline")
         answer = self._once(asked, call, kind, held)
@@ -175,6 +174,7 @@ class Fake:
             message = f"Unrecognized request URL ({asked.method}: {asked.path})."
             raise Refusal(404, {"type": "invalid_request_error", "message": message}, began=False)
         entry, call.ids = found
+        versions.check(asked.method, asked.path, call.params, call.version)
         call.params = checked(entry.spec, call.params)
         paths = call.params.pop("expand", [])
         listed = asked.method == "GET" and ("limit" in entry.spec)

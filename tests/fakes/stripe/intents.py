@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.fakes.stripe import amounts, attempts, search
+from tests.fakes.stripe import amounts, attempts, kinds, search
 from tests.fakes.stripe.call import Call
 from tests.fakes.stripe.errors import Refusal, invalid, refused
 from tests.fakes.stripe.methods import DATA, given
@@ -15,13 +15,9 @@ from tests.fakes.stripe.store import Thing
 
 TEXTS = ("description", "receipt_email", "statement_descriptor", "statement_descriptor_suffix", "transfer_group")
 PLAIN = {
-    **dict.fromkeys(TEXTS, "any"),
-    "customer": "text",
-    "metadata": "metadata",
     "payment_method": "text",
     "payment_method_data": {**DATA, "type": "text!"},
     "payment_method_options": "hash",
-    "payment_method_types": "list",
     "setup_future_usage": ("off_session", "on_session", ""),
     "shipping": "hash",
 }
@@ -37,11 +33,22 @@ CONFIRM = {
 CREATE = {
     "amount": "int!",
     "currency": "text!",
-    "automatic_payment_methods": {"enabled": "bool!", "allow_redirects": ("always", "never")},
+    **kinds.SPEC,
+    "customer": "text",
+    "metadata": "metadata",
+    **dict.fromkeys(TEXTS, "any"),
     "confirm": "bool",
     "confirmation_method": ("automatic", "manual"),
     "radar_options": "hash",
     "amount_details": "hash",
+}
+UPDATE = {
+    "amount": "int",
+    "currency": "text",
+    "customer": "text",
+    "metadata": "metadata",
+    **dict.fromkeys(TEXTS, "any"),
+    **{name: kinds.SPEC[name] for name in (kinds.ALLOWED, kinds.EXCLUDED, kinds.EXACT)},
 }
 CHANGEABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
 REASONS = ("duplicate", "fraudulent", "requested_by_customer", "abandoned")
@@ -72,25 +79,12 @@ def create(call: Call) -> Thing:
 
 def build(call: Call, given: dict[str, Any], customer: str | None) -> Thing:
     """A new intent that has no payment method yet."""
-    kinds = given.get("payment_method_types")
-    automatic = given.get("automatic_payment_methods")
-    if automatic is None and kinds is None:
-        automatic = {"enabled": True}
-    if automatic and automatic.get("enabled"):
-        automatic = {"allow_redirects": "always", **automatic}
-        kinds = [
-            kind
-            for kind in call.fake.settings.payment_methods
-            if kind == "card" or given["currency"].lower() == "eur"
-            if kind != "bancontact" or automatic["allow_redirects"] == "always"
-        ]
     intent = call.new(
         "payment_intent",
         "pi",
         amount=given["amount"],
         amount_capturable=0,
         amount_received=0,
-        automatic_payment_methods=automatic,
         canceled_at=None,
         cancellation_reason=None,
         capture_method=given.get("capture_method", "automatic_async"),
@@ -103,7 +97,7 @@ def build(call: Call, given: dict[str, Any], customer: str | None) -> Thing:
         next_action=None,
         payment_method=None,
         payment_method_options=given.get("payment_method_options", {}),
-        payment_method_types=kinds or ["card"],
+        **kinds.chosen(call, given, given["currency"].lower()),
         setup_future_usage=given.get("setup_future_usage") or None,
         shipping=given.get("shipping"),
         status="requires_payment_method",
@@ -120,10 +114,16 @@ def _hold(call: Call, intent: Thing) -> None:
         intent["status"] = "requires_confirmation"
 
 
-@route("POST", "/v1/payment_intents/*/confirm", "payment_intent", **PLAIN, **CONFIRM, client_secret="text")
+ON_CONFIRM = {"client_secret": "text", "receipt_email": "any"}
+NARROWED = {name: kinds.SPEC[name] for name in (kinds.ALLOWED, kinds.EXCLUDED, kinds.EXACT)}
+
+
+@route("POST", "/v1/payment_intents/*/confirm", "payment_intent", **PLAIN, **CONFIRM, **NARROWED, **ON_CONFIRM)
 def confirm(call: Call) -> Thing:
     """Try to take the money; a declined card answers 402 with the intent inside."""
     intent = call.get("payment_intent", call.ids[0])
+    if NARROWED.keys() & call.params.keys():
+        intent.update(kinds.chosen(call, call.params, intent["currency"]))
     attempts.run(call, intent, attempts.check(call, intent))
     return intent
 
@@ -164,7 +164,7 @@ def retrieve(call: Call) -> Thing:
     return call.get("payment_intent", call.ids[0])
 
 
-@route("POST", "/v1/payment_intents/*", "payment_intent", **PLAIN, amount="int", currency="text")
+@route("POST", "/v1/payment_intents/*", "payment_intent", **PLAIN, **UPDATE)
 def update(call: Call) -> Thing:
     """New values; amount, customer and method only before money moved."""
     intent = call.get("payment_intent", call.ids[0])
@@ -181,9 +181,11 @@ def update(call: Call) -> Thing:
         intent["customer"] = call.get("customer", call.params["customer"], "customer")["id"]
     if "payment_method" in call.params:
         intent.update(payment_method=given(call, call.params["payment_method"])["id"], status="requires_confirmation")
-    for name in ("amount", "currency", *TEXTS, "setup_future_usage", "payment_method_types", "shipping"):
+    for name in ("amount", "currency", *TEXTS, "setup_future_usage", "shipping"):
         if name in call.params:
             intent[name] = call.params[name] or None
+    if NARROWED.keys() & call.params.keys():
+        intent.update(kinds.chosen(call, call.params, intent["currency"]))
     intent["metadata"] = merged(intent["metadata"], call.params.get("metadata"))
     search.touch(call, intent)
     return intent

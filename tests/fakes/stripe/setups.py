@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.fakes.stripe import mandates, methods
+from tests.fakes.stripe import kinds, mandates, methods
 from tests.fakes.stripe.call import Call
 from tests.fakes.stripe.errors import DECLINES, Refusal, declined, refused
 from tests.fakes.stripe.pages import matching, page
@@ -15,17 +15,16 @@ from tests.fakes.stripe.store import Thing
 UNEXPECTED = "setup_intent_unexpected_state"
 OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
 PLAIN = {
-    "customer": "text",
-    "description": "any",
-    "metadata": "metadata",
     "payment_method": "text",
     "payment_method_data": {**methods.DATA, "type": "text!"},
     "payment_method_options": "hash",
-    "payment_method_types": "list",
 }
 CONFIRM = {"mandate_data": "hash", "return_url": "text", "use_stripe_sdk": "bool"}
 CREATE = {
-    "automatic_payment_methods": {"enabled": "bool!", "allow_redirects": ("always", "never")},
+    **kinds.SPEC,
+    "customer": "text",
+    "description": "any",
+    "metadata": "metadata",
     "confirm": "bool",
     "usage": ("off_session", "on_session"),
     "single_use": "hash",
@@ -54,14 +53,9 @@ def create(call: Call) -> Thing:
 
 def build(call: Call, given: dict[str, Any], customer: str | None) -> Thing:
     """A new setup intent without a payment method."""
-    automatic = given.get("automatic_payment_methods")
-    if automatic is None and "payment_method_types" not in given:
-        automatic = {"enabled": True}
-    kinds = given.get("payment_method_types") or (call.fake.settings.payment_methods if automatic else ["card"])
     intent = call.new(
         "setup_intent",
         "seti",
-        automatic_payment_methods=automatic,
         cancellation_reason=None,
         customer=customer,
         description=given.get("description"),
@@ -72,7 +66,7 @@ def build(call: Call, given: dict[str, Any], customer: str | None) -> Thing:
         next_action=None,
         payment_method=None,
         payment_method_options={},
-        payment_method_types=list(kinds),
+        **kinds.chosen(call, given, None),
         single_use_mandate=None,
         status="requires_payment_method",
         usage=given.get("usage", "off_session"),
@@ -203,7 +197,15 @@ def retrieve(call: Call) -> Thing:
     return call.get("setup_intent", call.ids[0])
 
 
-@route("POST", "/v1/setup_intents/*", "setup_intent", **PLAIN)
+@route(
+    "POST",
+    "/v1/setup_intents/*",
+    "setup_intent",
+    **PLAIN,
+    customer="text",
+    description="any",
+    metadata="metadata",
+)
 def update(call: Call) -> Thing:
     """New values."""
     intent = call.get("setup_intent", call.ids[0])
