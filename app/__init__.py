@@ -29,6 +29,7 @@ BLUEPRINTS = (
     ("app.billing.closings.api", "/api/v1"),
     ("app.billing.vat_return.api", "/api/v1"),
     ("app.billing.invoices.api", "/api/v1"),
+    ("app.billing.einvoices.api", "/api/v1"),
     ("app.billing.ledger.api", "/api/v1"),
     ("app.billing.charges.api", "/api/v1"),
     ("app.billing.payments.api", "/api/v1"),

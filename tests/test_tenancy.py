@@ -91,6 +91,7 @@ RAW = {
     "workers.archive": "the leader's lock",
     "workers.rebuild": "an operator's command; events, and tables of a schema of its own",
     "workers.rebuild_tables": "an operator's command; tables of a schema of its own",
+    "app.billing.einvoices.reporting": "sums of one operator's documents, after require_books",
     "app.billing.vat_return.returns": "sums of one operator's documents, after require_books",
     "app.webhooks.claiming": "the system's sender",
     "app.webhooks.recording": "the system's sender",
@@ -246,10 +247,23 @@ def _fill_the_rest(session: Session, now: Any) -> None:
     _fill_charges(session)
     _fill_documents(session, now)
     _fill_papers(session)
+    _fill_einvoices(session, now)
     _fill_payments(session)
     _fill_dunning(session, now)
     _fill_the_bank(session, now)
     _fill_closings(session, now)
+
+
+def _fill_einvoices(session: Session, now: Any) -> None:
+    from app.billing.einvoices.models import EInvoice, EInvoiceStep, EInvoicing
+    from app.billing.invoices.models import Invoice
+
+    invoice = session.scalars(select(Invoice).order_by(Invoice.id)).first()
+    assert invoice is not None
+    row = EInvoice(invoice_id=invoice.id, operator_id=invoice.operator_id, format="peppol")
+    session.add_all([row, EInvoicing(operator_id=invoice.operator_id)])
+    session.flush()
+    session.add(EInvoiceStep(einvoice_id=row.id, operator_id=row.operator_id, key="k", state="made", at=now))
 
 
 def _fill_papers(session: Session) -> None:

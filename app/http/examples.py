@@ -143,4 +143,6 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "terms_days": 30,
     },
     "change_notification_preferences": {"reminder": False, "digest_weekly": True},
+    "send_einvoice": {"format": "peppol"},
+    "replace_einvoicing": {"peppol_from": "2027-01-01", "platform_from": None, "platform_format": "ubl-fr"},
 }

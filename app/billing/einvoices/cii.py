@@ -25,7 +25,7 @@ DAY = "102"  # UNTDID 2379: CCYYMMDD
 def written(document: Document) -> bytes:
     """The CII of a document."""
     whole = root("rsm:CrossIndustryInvoice", _NAMES)
-    is_french = document.seller.country == "FR"
+    is_french = document.seller.state == "FR"
     context = group(whole, "rsm:ExchangedDocumentContext")
     process = framework(document) if is_french else None
     put(context, "ram:BusinessProcessSpecifiedDocumentContextParameter/ram:ID", process)

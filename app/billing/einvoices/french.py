@@ -16,7 +16,7 @@ def treatment(document: Document) -> str:
     """The note BAR: what the platform does with it. Deposits are no supply."""
     if not document.is_supply:
         return "OUTOFSCOPE"
-    home = document.buyer.country == document.seller.country
+    home = document.buyer.state == document.seller.state
     if document.buyer.is_business:
         return "B2B" if home else "B2BINT"
     return "B2C" if home else "B2CINT"

@@ -47,8 +47,8 @@ def needs(document: Document) -> list[Need]:
         return []
     found: dict[str, Need] = {}
     for row in NEEDS:
-        fits = row.seller == document.seller.country and row.valid_from.isoformat() <= document.issued_on
-        if fits and row.buyer in (None, document.buyer.country):
+        fits = row.seller == document.seller.state and row.valid_from.isoformat() <= document.issued_on
+        if fits and row.buyer in (None, document.buyer.state):
             found.setdefault(row.format, row)
     return list(found.values())
 
@@ -56,7 +56,7 @@ def needs(document: Document) -> list[Need]:
 def lacking(document: Document, format: str) -> list[str]:
     """What a format demands and the document does not have, in words that name the remedy; nothing where it can."""
     wants_addresses = format in ("peppol", "ubl-fr")
-    wants_siren = format == "ubl-fr" or (format in ("cii", "factur-x") and document.seller.country == "FR")
+    wants_siren = format == "ubl-fr" or (format in ("cii", "factur-x") and document.seller.state == "FR")
     found = []
     for who, party in (("seller", document.seller), ("buyer", document.buyer)):
         if wants_addresses and party.address is None:
@@ -70,5 +70,5 @@ def lacking(document: Document, format: str) -> list[str]:
 
 def default_xml(document: Document) -> str:
     """The XML that a document is shown in: its country's, or without addresses the plain standard."""
-    own = {"BE": "peppol", "FR": "ubl-fr"}.get(document.seller.country, "ubl")
+    own = {"BE": "peppol", "FR": "ubl-fr"}.get(document.seller.state, "ubl")
     return own if not lacking(document, own) else "ubl"

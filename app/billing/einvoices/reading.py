@@ -12,6 +12,7 @@ from typing import Any
 from app.billing.einvoices import addresses, exemptions, terms, units
 from app.billing.einvoices.semantic import Document, Identifier, Line, Party, Period, Preceding, Tax
 from app.errors import Problem
+from app.vat.territories import FISCAL_COUNTRY
 
 FORMAT = "passerelle.document/1"
 LOCALES = ("fr", "nl", "de", "en")
@@ -67,7 +68,11 @@ def document(content: Mapping[str, Any]) -> Document:
         paid_cents=paid,
         rounding_cents=totals["due_cents"] - (totals["gross_cents"] - paid),
         due_cents=totals["due_cents"],
-        notes=terms.notes(content["mentions"], seller_country=content["seller"]["country"], locale=locale),
+        notes=terms.notes(
+            content["mentions"],
+            seller_country=FISCAL_COUNTRY.get(content["seller"]["country"], content["seller"]["country"]),
+            locale=locale,
+        ),
         period=period,
         purchase_order=(content["buyer"].get("purchase_order") or "").strip() or None,
         preceding=_preceding(content["corrects"]),
@@ -82,9 +87,10 @@ def _party(said: Mapping[str, Any], *, outside: bool, sells: bool) -> Party:
     """One of the two; on a document outside VAT none has a VAT number (EN 16931 BR-O-02)."""
     vat_number = addresses.digits(said.get("vat_number")) or None
     is_business = sells or bool(said.get("is_business"))
-    number = addresses.company_number(said["country"], said.get("company_number"), vat_number) if is_business else ""
+    state = FISCAL_COUNTRY.get(said["country"], said["country"])
+    number = addresses.company_number(state, said.get("company_number"), vat_number) if is_business else ""
     given = said.get("electronic_address")
-    suggested = addresses.electronic(said["country"], number, vat_number) if is_business else None
+    suggested = addresses.electronic(state, number, vat_number) if is_business else None
     return Party(
         name=said["name"],
         street=said.get("street") or "",
@@ -92,8 +98,8 @@ def _party(said: Mapping[str, Any], *, outside: bool, sells: bool) -> Party:
         town=said.get("town") or "",
         country=said["country"],
         is_business=is_business,
-        legal=addresses.legal(said["country"], number),
-        establishment=addresses.establishment(said["country"], number),
+        legal=addresses.legal(state, number),
+        establishment=addresses.establishment(state, number),
         vat_number=None if outside else vat_number,
         tax_number=number if sells and number and not vat_number and not outside else None,
         address=Identifier(given["scheme"], given["id"]) if given else suggested,

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from app.vat.territories import FISCAL_COUNTRY
+
 
 class Identifier(NamedTuple):
     """A number and the list it is of: ISO/IEC 6523 for companies, EAS for electronic addresses; null where none is."""
@@ -29,6 +31,11 @@ class Party(NamedTuple):
     vat_number: str | None
     tax_number: str | None
     address: Identifier | None
+
+    @property
+    def state(self) -> str:
+        """Whose tax office it belongs to: Réunion's is France's."""
+        return FISCAL_COUNTRY.get(self.country, self.country)
 
 
 class Note(NamedTuple):

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from flask import Blueprint, Response, request
 
+from app.billing.einvoices.api import xml_of
+from app.billing.einvoices.schemas import DocumentQuery
 from app.billing.invoices import at_once, closing, crediting, delivery, finishing, issuers, listing, schemas, sending
 from app.billing.invoices.models import Invoice
 from app.billing.papers import files, wanting
@@ -61,19 +63,23 @@ def list_invoices(call: Call, query: dict[str, Any]) -> Paged:
 
 
 @operation(
-    blueprint, "GET", "/invoices/<invoice_id>", returns=schemas.DocumentShape, problems=(406,), also=(PDF, XML),
+    blueprint, "GET", "/invoices/<invoice_id>", query=DocumentQuery, returns=schemas.DocumentShape, problems=(406, 409),
+    also=(PDF, XML),
 )  # fmt: skip
-def show_invoice(call: Call, invoice_id: UUID) -> Any:
-    """One document, in what Accept asks for: its content and status (JSON), or as people receive it (PDF; 503 with
-    Retry-After while it is being drawn). There is no e-invoice (XML) yet: 406."""
+def show_invoice(call: Call, invoice_id: UUID, query: dict[str, Any]) -> Any:
+    """One document, in what Accept asks for: its content and status (JSON), as people receive it (PDF), or as machines
+    do (XML, in the `profile` of the operator's country unless another is named; 409 `einvoice_impossible` says what it
+    lacks). PDF and XML answer 503 with Retry-After while they are being made."""
     invoice = listing.find(call.session, invoice_id)
     _note(call, invoice)
     accepted = request.accept_mimetypes
     wanted = accepted.best_match([JSON, PDF, XML]) if accepted.provided else JSON
     if wanted == PDF:
         return _pdf(call, invoice)
+    if wanted == XML:
+        return xml_of(call, invoice, query["profile"])
     if wanted != JSON:
-        raise NotAcceptable(accepts=[JSON, PDF], remedy=f"send Accept: {JSON} or {PDF}; e-invoices are not made yet")
+        raise NotAcceptable(accepts=[JSON, PDF, XML], remedy=f"send Accept: {JSON}, {PDF} or {XML}")
     (shown,) = listing.shown(call.session, [invoice], now=call.now)
     return schemas.describe_whole(shown)
 
