@@ -36,10 +36,13 @@ from app.config import Config
 Object = Mapping[str, Any]
 
 NAME = "stripe"
+# The version of the interface that this module is written for, whatever the library's own. Since 2026-09-30.endive the
+# kinds of means that a payment may be made with are chosen by a filter that drops in silence what does not fit.
+VERSION = "2026-02-25.clover"
 TIMEOUT_S = (3.05, 10)  # to connect, and for an answer
 TOLERANCE_S = 300  # age of a notice's signature
 CHARGE = ("latest_charge.balance_transaction",)  # what a payment cost is in there
-SETUP = ("payment_method", "latest_attempt")
+SETUP = ("payment_method",)
 
 # What each of the library's errors means; the first that fits counts. What is said with 409 or 5xx may have been done.
 ERRORS: tuple[tuple[type[Exception], Outcome, Means], ...] = (
@@ -66,6 +69,7 @@ class Stripe:
         self._secrets = tuple(webhook_secrets)
         self._client = stripe.StripeClient(
             key,
+            stripe_version=VERSION,
             base_addresses={"api": api_url} if api_url else {},
             max_network_retries=0,
             http_client=stripe.RequestsClient(timeout=TIMEOUT_S),
@@ -99,7 +103,7 @@ class Stripe:
         if ref.startswith("cs_"):
             return _heard(lambda: self._client.checkout.sessions.expire(ref, {}, options), _session)
         return _heard(
-            lambda: self._client.payment_intents.cancel(ref, {"cancellation_reason": "abandoned"}, options),
+            lambda: self._client.payment_intents.cancel(ref, {}, options),
             lambda answer: _payment(answer, mode=charging.mode),
         )
 
@@ -182,10 +186,24 @@ class Stripe:
 
     def _look_at_method(self, saving: Saving) -> Heard:
         ref = saving.ref or ""
+
+        def read(answer: Object) -> Found:
+            return self._debit_that_it_leaves(_method(answer))
+
         if ref.startswith("cs_"):
             expand: Any = {"expand": [f"setup_intent.{each}" for each in SETUP]}
-            return _known(_heard(lambda: self._client.checkout.sessions.retrieve(ref, expand), _method))
-        return _known(_heard(lambda: self._client.setup_intents.retrieve(ref, {"expand": list(SETUP)}), _method))
+            return _known(_heard(lambda: self._client.checkout.sessions.retrieve(ref, expand), read))
+        return _known(_heard(lambda: self._client.setup_intents.retrieve(ref, {"expand": list(SETUP)}), read))
+
+    def _debit_that_it_leaves(self, found: Found) -> Found:
+        """Bancontact cannot be used again; the debit of the same account, which it leaves with the customer, can."""
+        if found.kind != "bancontact" or found.customer is None:
+            return found
+        debits: Any = {"type": "sepa_debit", "limit": 1}
+        listed = self._client.customers.payment_methods.list(found.customer, debits).to_dict()["data"]
+        if not listed:
+            return Found(states.PROCESSING, ref=found.ref, customer=found.customer)
+        return _changed(found, method=listed[0]["id"], mandate=None, kind="sepa_debit", label=_label(listed[0]))
 
     # --- money of others
 
@@ -346,9 +364,9 @@ def _came(intent: Object, charge: Object) -> Found:
     cost = _expanded(charge.get("balance_transaction"))
     if "fee" not in cost:
         return Found(states.PROCESSING, ref=intent["id"])
+    received = intent.get("amount_received", intent["amount"])
     return Found(
-        states.SETTLED, ref=intent["id"], settled_cents=intent["amount_received"], fee_cents=cost["fee"],
-        charge=charge["id"],
+        states.SETTLED, ref=intent["id"], settled_cents=received, fee_cents=cost["fee"], charge=charge["id"]
     )  # fmt: skip
 
 
@@ -412,15 +430,17 @@ def _saved(intent: Object) -> Found:
     if intent["status"] != "succeeded":
         return Found(states.ACTION, ref=ref, secret=intent.get("client_secret"), customer=customer)
     method = _expanded(intent.get("payment_method"))
-    used = _expanded(_expanded(intent.get("latest_attempt")).get("payment_method_details")).get("bancontact") or {}
-    debit = used.get("generated_sepa_debit")  # Bancontact cannot be used again; the debit that it leaves can
-    kind = "sepa_debit" if debit else method.get("type")
-    details = method.get(str(method.get("type"))) or {}
     return Found(
-        states.SETTLED, ref=ref, customer=customer, method=_id(debit) or _id(intent.get("payment_method")),
-        mandate=_id(used.get("generated_sepa_debit_mandate") or intent.get("mandate")), kind=kind,
-        label=" ".join(filter(None, (details.get("brand") or kind, details.get("last4")))),
+        states.SETTLED, ref=ref, customer=customer, method=method.get("id"), mandate=_id(intent.get("mandate")),
+        kind=method.get("type"), label=_label(method),
     )  # fmt: skip
+
+
+def _label(method: Object) -> str:
+    """What its owner knows it by: a brand and the last four digits."""
+    kind = str(method.get("type"))
+    details = method.get(kind) or {}
+    return " ".join(filter(None, (details.get("brand") or kind, details.get("last4"))))
 
 
 def _done(answer: Object) -> Found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,13 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.error import HTTPError
+from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from tests.running import ROOT, free_port
 from tests.waiting import until
 
 KEY = "sk_test_stand_in"
-SECRET = "whsec_stand_in"  # noqa: S105
+SECRET = "whsec_stand_in"
 
 
 @dataclass
@@ -26,7 +28,7 @@ class StandIn:
     url: str
     process: subprocess.Popen[bytes]
 
-    def control(self, path: str, **given: Any) -> dict[str, Any]:
+    def control(self, path: str, /, **given: Any) -> dict[str, Any]:
         """POST to a control; answers its JSON."""
         return self._asked("POST", f"/_control/{path}", given)
 
@@ -53,13 +55,7 @@ class StandIn:
 
     def api(self, method: str, path: str, **form: str) -> dict[str, Any]:
         """A request as a client of Stripe makes it, past the product."""
-        from urllib.parse import urlencode
-
-        body = urlencode(form).encode() if form else None
-        asked = Request(self.url + path, data=body, method=method, headers={"Authorization": f"Bearer {KEY}"})
-        with urlopen(asked, timeout=10) as answer:
-            found: dict[str, Any] = json.load(answer)
-            return found
+        return asked_of(self.url, KEY, method, path, **form)
 
     def _asked(self, method: str, path: str, given: dict[str, Any] | None = None) -> dict[str, Any]:
         body = json.dumps(given).encode() if given is not None else None
@@ -69,6 +65,34 @@ class StandIn:
                 return found
         except HTTPError as error:
             raise AssertionError(f"{method} {path}: {error.code} {error.read()[:500]!r}") from error
+
+
+def asked_of(url: str, key: str, method: str, path: str, **form: str) -> dict[str, Any]:
+    """A form, and the JSON that comes back."""
+    body = urlencode(form).encode() if form else None
+    asked = Request(url + path, data=body, method=method, headers={"Authorization": f"Bearer {key}"})
+    with urlopen(asked, timeout=20) as answer:
+        found: dict[str, Any] = json.load(answer)
+        return found
+
+
+@contextmanager
+def localstripe() -> Iterator[str]:
+    """Another stand-in, by others: it knows less, and no idempotency. Its address."""
+    port = free_port()
+    command = [sys.executable, "-m", "localstripe", "--port", str(port), "--from-scratch"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            until(lambda: _listens(port, process), within=30, describe="localstripe serves")
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def _listens(port: int, process: subprocess.Popen[bytes]) -> bool:
+    assert process.poll() is None, "localstripe ended"
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager
