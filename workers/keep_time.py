@@ -11,6 +11,7 @@ from app import housekeeping
 from app.billing.closings import sealing
 from app.billing.closings.archive import making as archiving
 from app.billing.dunning import acting as dunning
+from app.billing.dunning import retrying
 from app.billing.invoices import finishing
 from app.billing.ledger import checkpoints
 from app.booking import deciding, waiting
@@ -35,6 +36,7 @@ DUE_IN = (
     archiving,
     checkpoints,
     dunning,
+    retrying,
 )
 BATCH = 100
 EVERY = timedelta(seconds=0.5)

@@ -51,6 +51,7 @@ MODULES = (
     "workers.payments",
     "workers.einvoices",
     "workers.allocations",
+    "workers.dunning",
 )
 DUE_MODULES = (
     "app.housekeeping",
@@ -66,6 +67,7 @@ DUE_MODULES = (
     "app.billing.closings.sealing",
     "app.billing.closings.archive.making",
     "app.billing.dunning.acting",
+    "app.billing.dunning.retrying",
 )
 
 

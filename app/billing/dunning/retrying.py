@@ -1,0 +1,74 @@
+"""A charge to saved means that failed for a reason that passes is tried again, on the days of the operator's policy."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.billing.dunning.policies import policy_of
+from app.billing.payments import standing
+from app.billing.payments.methods import automatic_method
+from app.billing.payments.models import Payment
+from app.billing.payments.requesting import request_payment
+from app.timekeeper import due, schedule
+
+KIND = "payment.retry"
+
+# In the provider's words. Others (a stolen card, a revoked mandate, a payer who must be there) do not pass by waiting.
+PASSING = frozenset({
+    "insufficient_funds", "card_velocity_exceeded", "processing_error", "issuer_not_available", "try_again_later",
+    "reenter_transaction", "approve_with_id", "withdrawal_count_limit_exceeded", "charge_exceeds_source_limit",
+})  # fmt: skip
+
+
+def retry_later(session: Session, payment_uid: UUID, *, now: datetime) -> datetime | None:
+    """Have a failed charge tried again, and say when; None where it is not to be: the payer was there, the reason does
+    not pass, the operator does not retry, or has as often as it wants."""
+    payment = session.scalars(select(Payment).where(Payment.uid == payment_uid)).one()
+    if payment.mode != "automatic" or payment.state != "failed" or payment.failure_code not in PASSING:
+        return None
+    days = policy_of(session, payment.operator_id).retry_days
+    tried = _tried(session, payment)
+    if tried >= len(days):
+        return None
+    waited = days[tried - 1] if tried else 0
+    at = now + timedelta(days=days[tried] - waited)
+    schedule(session, KIND, payment.id, at)
+    return at
+
+
+@due(KIND)
+def retry(session: Session, payment_id: int, *, now: datetime) -> None:
+    """Charge what is still open of what a failed payment was for, to the means that the party has saved by now."""
+    failed = session.get_one(Payment, payment_id)
+    method = automatic_method(session, operator_id=failed.operator_id, party_id=failed.party_id)
+    aims = _open_aims(session, failed)
+    if method is None or not aims:
+        return
+    request_payment(
+        session, operator_id=failed.operator_id, party_id=failed.party_id, aims=aims, kind=method.kind,
+        mode="automatic", source=f"retry:{failed.uid}", method=method, retries=failed, now=now,
+    )  # fmt: skip
+
+
+def _tried(session: Session, payment: Payment) -> int:
+    """How many attempts came before this one."""
+    tried, before = 0, payment.retries_id
+    while before is not None:
+        tried += 1
+        before = session.scalars(select(Payment.retries_id).where(Payment.id == before)).one()
+    return tried
+
+
+def _open_aims(session: Session, failed: Payment) -> dict[int, int]:
+    """What is open of each invoice that it was for, and nobody else is paying meanwhile; never more than before."""
+    found: dict[int, int] = {}
+    for invoice_id, asked in standing.aims_of(session, failed.id).items():
+        left = standing.look_at_invoice(session, invoice_id)
+        cents = min(asked, left.left_cents - left.awaited_cents) if left else 0
+        if cents > 0:
+            found[invoice_id] = cents
+    return found
