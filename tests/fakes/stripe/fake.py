@@ -60,7 +60,7 @@ class Fake:
         self._stopped.set()
         self.webhooks.stop()
 
-    def control(self, method: str, command: str, **arguments: Any) -> dict[str, Any]:
+    def control(self, method: str, command: str, /, **arguments: Any) -> dict[str, Any]:
         """A command of the control interface, without HTTP; raises ControlFailed with the answer otherwise."""
         from tests.fakes.stripe import control
 
