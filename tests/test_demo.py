@@ -22,7 +22,9 @@ from app.billing.charges import booking as bookings
 from app.billing.charges import recording
 from app.billing.charges.models import BilledBooking, Charge
 from app.billing.invoices.models import Invoice
-from app.booking.catalogue.offers import Offer, load_offers, quote_price
+from app.booking.catalogue.offers import Offer
+from app.booking.catalogue.pricing import quote_price
+from app.booking.catalogue.remembering import load_offers
 from app.booking.localtime import day_bounds, local_day
 from app.booking.models import Booking, CalendarFragment, Occupancy, Resource
 from app.booking.rules import Standing, check

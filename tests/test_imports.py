@@ -64,6 +64,7 @@ LIMITED = {
 # Rules of the domain that look at nothing but what they are given.
 PURE = {
     "app.money", "app.ids", "app.errors", "app.vat.*", "app.booking.rules", "app.booking.hours", "app.booking.prices",
+    "app.booking.access", "app.booking.giving_up",
     "app.booking.recurrence", "app.booking.cancellation", "app.booking.localtime", "app.booking.assignment",
     "app.billing.papers.epc", "app.billing.papers.labels", "app.billing.papers.look",
     "app.billing.dunning.rates", "app.billing.dunning.fees", "app.billing.dunning.steps",

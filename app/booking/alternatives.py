@@ -18,7 +18,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.booking import rules
-from app.booking.catalogue.offers import Offer, load_offers, remembered_offer
+from app.booking.catalogue.offers import Offer
+from app.booking.catalogue.remembering import load_offers, remembered_offer
 from app.booking.localtime import day_bounds, local_day, to_instant
 from app.booking.models import Resource
 from app.booking.rules import Standing

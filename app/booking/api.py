@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from app.booking import cancelling, closing, deciding, listing, making, moving, quoting, repeating, schemas, waiting
 from app.booking import personal as personal  # registers what erasure and export need of bookings
-from app.booking.catalogue.offers import offer_of
+from app.booking.catalogue.remembering import offer_of
 from app.booking.changing import find_booking
 from app.booking.describing import booking_etag
 from app.booking.models import Booking, Closure

@@ -61,7 +61,7 @@ def cancel(
     """
     late = reason == "member" and is_late(booking, now=now)
     booking.fee_cents = fee(booking, now=now) if late else 0
-    if late and (minutes := credit_minutes(booking.cover)):
+    if late and (minutes := credit_minutes(booking.cover) + booking.terms.get("forfeited_minutes", 0)):
         booking.terms = {**booking.terms, "forfeited_minutes": minutes}
     held = booking.status == "held"
     close(session, booking, status="cancelled", reason=reason, now=now)

@@ -13,12 +13,14 @@ from sqlalchemy.orm import Session
 
 from app.booking import cancellation
 from app.booking.cancellation import Terms
-from app.booking.fees import OPEN, fee, free_until, is_late
+from app.booking.fees import OPEN, change_fee, fee, free_until, is_late
 from app.booking.models import Booking, BookingSeries, Resource, Unit
 from app.booking.prices import Price
 from app.events.envelope import instant
 from app.http.preconditions import etag
 from app.network.models import Member, Space
+from app.vat.decide import Decision
+from app.vat.lettings import Letting
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,23 @@ def vat_shape(price: Price) -> dict[str, Any] | None:
         "ground": price.vat.ground,
         "mention": price.vat.mention_code,
         "includes_vat": price.includes_vat,
+    }
+
+
+def letting_shape(letting: Letting, vat: Decision) -> dict[str, Any]:
+    """The facts of a letting, days both counted, and how its VAT was decided from them."""
+    first, last = letting.starts_on, letting.ends_on
+    return {
+        "equipped": letting.equipped,
+        "option": letting.option,
+        "from_day": first.isoformat() if first else None,
+        "until_day": last.isoformat() if last else None,
+        "vat": {
+            "permille": vat.rate_permille,
+            "category": vat.category,
+            "ground": vat.ground,
+            "mention": vat.mention_code,
+        },
     }
 
 
@@ -100,6 +119,8 @@ def describe(booking: Any, names: Names, *, now: datetime) -> dict[str, Any]:
         "fee": money(booking.fee_cents, booking.currency),
         "cancelling": cancelling_shape(booking, now=now),
         "least_fee": money(booking.terms.get("least_fee_cents", 0), booking.currency),
+        "change_fee": money(change_fee(booking), booking.currency),
+        "letting": booking.terms.get("letting"),
         "forfeited_minutes": booking.terms.get("forfeited_minutes", 0),
         "reason": booking.reason,
         "series_id": str(names.series_uid) if names.series_uid else None,

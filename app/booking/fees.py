@@ -9,6 +9,7 @@ from typing import Any
 from app.booking import cancellation
 from app.booking.cancellation import Step, Terms
 from app.booking.cover import money_cents
+from app.booking.giving_up import fee_of
 from app.money import round_half_up
 
 FREE = cancellation.terms_to_json(cancellation.ALWAYS_FREE)
@@ -16,20 +17,27 @@ OPEN = ("held", "pending", "confirmed")  # may still be moved or cancelled
 
 
 def fee(booking: Any, *, now: datetime) -> int:
-    """What it costs the member to cancel at `now`, in cents: a part of what is covered by money.
+    """What it costs the member to cancel at `now`, in cents: a part of what is covered by money, and what is owed
+    already for parts given up late.
 
     A booking moved late keeps the fee it would have cost then (`least_fee_cents`), so that moving is no way around.
     """
-    by_terms = round_half_up(money_cents(booking.cover) * _fee_percent(booking, now=now), 100)
-    return max(by_terms, booking.terms.get("least_fee_cents", 0))
+    by_terms = round_half_up(money_cents(booking.cover) * fee_percent(booking, now=now), 100)
+    return max(by_terms + fee_of(booking.terms.get("given_up", ())), booking.terms.get("least_fee_cents", 0))
+
+
+def change_fee(booking: Any) -> int:
+    """What is owed beside the price for what its member gave up of it too late (app.booking.giving_up)."""
+    cents: int = booking.terms.get("change_fee_cents", 0)
+    return cents
 
 
 def is_late(booking: Any, *, now: datetime) -> bool:
     """Whether the member who cancels at `now` loses the credits drawn: too late by the terms, or moved too late."""
-    return _fee_percent(booking, now=now) > 0 or bool(booking.terms.get("moved_late"))
+    return fee_percent(booking, now=now) > 0 or bool(booking.terms.get("moved_late"))
 
 
-def _fee_percent(booking: Any, *, now: datetime) -> int:
+def fee_percent(booking: Any, *, now: datetime) -> int:
     """By the frozen terms; nothing before the space has said yes."""
     if booking.status != "confirmed":
         return 0

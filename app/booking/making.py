@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.booking import occupying, rules
-from app.booking.catalogue.offers import known_offer
+from app.booking.catalogue.remembering import known_offer
 from app.booking.describing import Names, describe, vat_shape
 from app.booking.planning import Plan, plan, taken
 from app.booking.promises import Promised

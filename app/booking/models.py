@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import BigInteger, Integer, LargeBinary, Text
 
 from app.db import Base, Key, PublicId
+from app.network.memberships.models import OPTION
 from app.tenancy import by_everyone, by_owner, by_owner_or_staff, by_staff, seen
 
 KINDS = ("desk_pool", "desk", "room", "office", "equipment")
@@ -38,7 +39,10 @@ class Unit(Base):
 
 @seen(by_everyone)
 class Resource(Base):
-    """What is offered for booking: takes any one of its units (`takes` = any), or all of them (all)."""
+    """What is offered for booking: takes any one of its units (`takes` = any), or all of them (all).
+
+    An office may be let: `letting_equipped` says how (app.vat.lettings.Premises), null is a service like any other.
+    """
 
     __tablename__ = "resource"
     id: Mapped[Key]
@@ -51,8 +55,13 @@ class Resource(Base):
     capacity: Mapped[int] = mapped_column(Integer)  # people who fit: in a pool, desks in all
     amenities: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     position: Mapped[int] = mapped_column(Integer, server_default="0")
+    letting_equipped: Mapped[bool | None]
+    option_from: Mapped[date | None]
+    option_until: Mapped[date | None]
     archived_at: Mapped[datetime | None]
     __table_args__ = (
+        CheckConstraint("letting_equipped IS NULL OR kind = 'office'", name="letting"),
+        CheckConstraint(OPTION, name="option"),
         one_of("kind", KINDS),
         one_of("takes", ("any", "all")),
         CheckConstraint("capacity > 0", name="capacity"),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.booking import freed, occupying, rules
-from app.booking.catalogue.offers import Offer, offer_of
+from app.booking.catalogue.offers import Offer
+from app.booking.catalogue.remembering import offer_of
 from app.booking.changing import (
     find_booking,
     give_back,
@@ -24,8 +25,11 @@ from app.booking.changing import (
     resource_uid,
     tell,
 )
+from app.booking.cover import credit_minutes, money_cents
 from app.booking.deciding import NEXT, next_at
-from app.booking.fees import fee, is_late
+from app.booking.fees import change_fee, fee, fee_percent, is_late
+from app.booking.giving_up import Size, credit_kept, parts_after
+from app.booking.giving_up import change_fee as change_fee_after
 from app.booking.making import billing_facts, draw_credits, no_show_after
 from app.booking.models import Booking, Resource
 from app.booking.planning import Plan, check_people, plan, taken
@@ -33,6 +37,9 @@ from app.booking.wishes import SOURCES, Wish
 from app.errors import Invalid
 from app.events.catalogue import BookingEdited, BookingMoved
 from app.events.envelope import instant
+from app.network import credits
+from app.network.credits import Drawn
+from app.network.memberships.pools import CENTS, MINUTES
 from app.network.people import Person, acting_for, person_of
 from app.timekeeper import schedule
 
@@ -107,13 +114,17 @@ def _move(session: Session, booking: Booking, change: Change, *, person: Person,
     _lock_reach(session, booking, wish)
     # From here on nobody who needs several of these units passes us; see app.booking.occupying.
     occupying.release(session, booking_id=booking.id)
+    drawn = credits.drawn_by(session, booking_uid=booking.uid, draw_no=booking.draw_no)
     give_back(session, booking, now=now)
     planned = plan(session, wish, person=owner, now=now, but=booking.id)
     if planned.offer.space_id != booking.space_id:
         raise Invalid.field("resource_id", "stay in the same space; to change spaces, cancel and book there")
     units = _retake(session, booking, planned, owner=owner, now=now)
     left = set(booking.unit_ids)
-    kept = _kept_terms(booking, by_owner=booking.member_id == person.member_id, now=now)
+    by_owner = booking.member_id == person.member_id
+    if by_owner and is_late(booking, now=now):
+        planned = replace(planned, drawn=_with_credit_given_up(booking, planned, drawn))
+    kept = _kept_terms(booking, planned, by_owner=by_owner, now=now)
     _rewrite(
         booking,
         planned,
@@ -177,11 +188,36 @@ def _choices(planned: Plan, own: list[int]) -> list[list[int]]:
     return [[unit_id] for unit_id in sorted(free, key=lambda unit_id: unit_id not in own)]
 
 
-def _kept_terms(booking: Booking, *, by_owner: bool, now: datetime) -> dict[str, Any]:
-    """What a late move leaves behind: the fee that cancelling would have cost instead. Staff move for free."""
-    if by_owner:
-        return {"least_fee_cents": fee(booking, now=now), "moved_late": is_late(booking, now=now)}
-    return {name: booking.terms[name] for name in ("least_fee_cents", "moved_late") if name in booking.terms}
+def _kept_terms(booking: Booking, planned: Plan, *, by_owner: bool, now: datetime) -> dict[str, Any]:
+    """What a late move leaves behind: the fee that cancelling would have cost instead, and what is owed for the part
+    given up (app.booking.giving_up). Staff move for free: what is owed already does not grow."""
+    was, is_now = _sizes(booking, planned)
+    percent = fee_percent(booking, now=now) if by_owner else 0
+    parts = parts_after(booking.terms.get("given_up", ()), was, is_now, percent=percent)
+    least = fee(booking, now=now) if by_owner else booking.terms.get("least_fee_cents", 0)
+    owed = change_fee_after(parts, least_cents=least, gross_cents=is_now.gross)
+    return {
+        "least_fee_cents": least,
+        "moved_late": is_late(booking, now=now) if by_owner else bool(booking.terms.get("moved_late")),
+        "given_up": [list(part) for part in parts],
+        "change_fee_cents": owed if by_owner else min(owed, change_fee(booking)),
+        "forfeited_minutes": sum(each.minutes for each in planned.drawn) - credit_minutes(planned.cover),
+    }
+
+
+def _sizes(booking: Booking, planned: Plan) -> tuple[Size, Size]:
+    was = Size(booking.gross_cents, money_cents(booking.cover))
+    return was, Size(planned.price.gross_cents, money_cents(planned.cover))
+
+
+def _with_credit_given_up(booking: Booking, planned: Plan, before: Sequence[Drawn]) -> tuple[Drawn, ...]:
+    """What the new plan draws, and what stays drawn of the part given up."""
+    was, is_now = _sizes(booking, planned)
+    drawn = planned.drawn
+    for unit in (MINUTES, CENTS):
+        old, new = (sum(getattr(each, unit) for each in several) for several in (before, planned.drawn))
+        drawn = credits.keeping(drawn, before, unit=unit, amount=credit_kept(old, new, was=was, is_now=is_now))
+    return drawn
 
 
 def _rewrite(
@@ -219,6 +255,7 @@ def _payload(booking: Booking, planned: Plan) -> dict[str, Any]:
         "vat_cents": booking.vat_cents,
         "currency": booking.currency,
         "cover": booking.cover,
+        "change_fee_cents": change_fee(booking),
         "status": booking.status,
         **billing_facts(planned),
     }

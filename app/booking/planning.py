@@ -16,8 +16,11 @@ from sqlalchemy.orm import Session
 from app.booking import rules
 from app.booking.alternatives import Candidate, Closing, alternatives
 from app.booking.cancellation import Terms, terms_to_json
-from app.booking.catalogue.offers import Offer, offer_of, quote_price
+from app.booking.catalogue.offers import Offer
+from app.booking.catalogue.pricing import letting_of, quote_price
+from app.booking.catalogue.remembering import offer_of
 from app.booking.cover import Cover, cover_of, with_money
+from app.booking.describing import letting_shape
 from app.booking.prices import Price
 from app.booking.promises import Promised
 from app.booking.situation import NOBODY, Situation, look
@@ -73,7 +76,14 @@ class Plan:
             "no_show_after_minutes": own.no_show_after_minutes,
             "buffers": [own.buffer_before_minutes, own.buffer_after_minutes],
             "sources": list(self.wish.cover),
+            **({"letting": self.letting} if self.letting else {}),
         }
+
+    @property
+    def letting(self) -> dict[str, Any] | None:
+        """Of an office that is let: the facts of the letting and how its VAT was decided; None for a service."""
+        letting, vat = letting_of(self.offer, self.start, self.end), self.lines[0].price.vat
+        return letting_shape(letting, vat) if letting and vat else None
 
     @property
     def cancellation(self) -> Terms:

@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.booking import quotes
+from app.booking.access import hours_on
 from app.booking.describing import price_shape, terms_shape
+from app.booking.localtime import local_day
 from app.booking.planning import Line, Plan, plan
 from app.booking.prices import Price
 from app.booking.repeating import Previewed, preview_series
@@ -47,7 +49,8 @@ def quote(
 
 
 _REFUSED: dict[str, Any] = {
-    "lines": [], "total": None, "cover": [], "cancellation": [], "free_until": None, **NOTHING_PROMISED,
+    "lines": [], "total": None, "cover": [], "cancellation": [], "free_until": None, "letting": None,
+    "outside_access": [], **NOTHING_PROMISED,
 }  # fmt: skip
 
 
@@ -61,9 +64,17 @@ def _quoted(planned: Plan) -> dict[str, Any]:
         "total": price_shape(planned.price),
         "cover": planned.cover,
         **_terms(planned),
+        "letting": planned.letting,
+        "outside_access": _outside_access(planned),
         "refusal": None,
         **NOTHING_PROMISED,
     }
+
+
+def _outside_access(planned: Plan) -> list[dict[str, Any]]:
+    """The person's plans that give nothing to this booking, because it is at none of their access hours."""
+    day = local_day(planned.start, planned.offer.zone)
+    return [{"plan": plan_name, "access": hours_on(day, [hours])} for plan_name, hours in planned.situation.shut]
 
 
 def _terms(planned: Plan) -> dict[str, Any]:
@@ -122,6 +133,7 @@ def _date(each: Previewed) -> dict[str, Any]:
         "end": instant(each.occurrence.end),
         "price": price_shape(each.planned.price) if each.planned else None,
         "cover": each.planned.cover if each.planned else [],
+        "outside_access": _outside_access(each.planned) if each.planned else [],
         "refusal": refusal(each.problem) if each.problem else None,
     }
 

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from app.booking import occupying
-from app.booking.catalogue.offers import offer_of
+from app.booking.catalogue.remembering import offer_of
 from app.booking.making import Made, fact_of, take
 from app.booking.models import BookingSeries
 from app.booking.planning import Plan, plan

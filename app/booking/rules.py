@@ -1,6 +1,7 @@
 """What a resource asks of a booking before anybody looks for a free unit: one table, read from the top.
 
-The order is the domain's: space open → resource open to this person → time in advance → duration and step → quotas.
+The order is the domain's: space open → resource open to this person (and at this hour by their plan, see
+app.booking.access) → time in advance → duration and step → quotas.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import NamedTuple
 
+from app.booking.access import hours_on
 from app.booking.hours import WeeklyHours
 from app.booking.localtime import clock_instants, local_day
 from app.errors import Invalid, Refused
@@ -54,16 +56,22 @@ class Rules:
 class Standing:
     """The facts about a person that rules ask for: who they are here, and what they have booked already.
 
-    Minutes used are those of the local day, week (from Monday) and month in which the booking would start; a
-    booking counts whole in the period it starts in. Other bookings only: leave out the one being moved.
+    `access` are the access hours of the plans they hold here; none where one of these holds at any time. Minutes used
+    are those of the local day, week (from Monday) and month in which the booking would start; a booking counts whole in
+    the period it starts in. Other bookings only: leave out the one being moved.
     """
 
     in_network: bool = False
     is_member: bool = False
+    access: tuple[WeeklyHours, ...] = ()
     is_staff: bool = False
     used_day_minutes: int = 0
     used_week_minutes: int = 0
     used_month_minutes: int = 0
+
+    def is_member_for(self, start: datetime, end: datetime) -> bool:
+        """Whether a plan they hold here holds for all of `[start, end)`."""
+        return self.is_member and (not self.access or any(hours.is_open(start, end) for hours in self.access))
 
 
 class Case(NamedTuple):
@@ -131,12 +139,28 @@ def _openings_of_the_day(case: Case) -> list[list[str]]:
     ]
 
 
-_ADMITS: dict[str, Callable[[Standing], bool]] = {
-    "anyone": lambda standing: True,
-    "network": lambda standing: standing.in_network or standing.is_member,
-    "members": lambda standing: standing.is_member,
-    "staff": lambda standing: standing.is_staff,
+_ADMITS: dict[str, Callable[[Standing, bool], bool]] = {
+    "anyone": lambda standing, member: True,
+    "network": lambda standing, member: standing.in_network or member,
+    "members": lambda standing, member: member,
+    "staff": lambda standing, member: standing.is_staff,
 }
+
+
+def _not_admitted(case: Case) -> bool:
+    admits = _ADMITS[case.rules.audience]
+    return not (
+        admits(case.standing, False) or admits(case.standing, case.standing.is_member_for(case.start, case.end))
+    )
+
+
+def _plan_is_shut(case: Case) -> bool:
+    """At an hour of their plan's they would be admitted."""
+    return _not_admitted(case) and _ADMITS[case.rules.audience](case.standing, case.standing.is_member)
+
+
+def _access_of_the_day(case: Case) -> list[list[str]]:
+    return hours_on(case.local_start.date(), case.standing.access)
 
 
 def _earliest(case: Case) -> datetime:
@@ -197,7 +221,8 @@ def _quota(period: str) -> Row:
 
 ROWS: tuple[Row, ...] = (
     Row("opening_hours", _closed, _openings_of_the_day, binds_staff=True),
-    Row("audience", lambda case: not _ADMITS[case.rules.audience](case.standing), attrgetter("rules.audience")),
+    Row("access_hours", _plan_is_shut, _access_of_the_day),
+    Row("audience", _not_admitted, attrgetter("rules.audience")),
     Row("in_the_past", lambda case: case.start < _earliest(case), _earliest_written, binds_staff=True),
     Row("lead_time", _too_soon, attrgetter("rules.lead_minutes")),
     Row("horizon", lambda case: _days_ahead(case) > case.rules.horizon_days, attrgetter("rules.horizon_days")),

@@ -156,6 +156,23 @@ class CancellingShape(Schema):
     credit_returns = fields.Boolean(required=True)
 
 
+class LettingVat(Schema):
+    permille = fields.Integer(required=True)
+    category = fields.String(required=True)
+    ground = fields.String(required=True)
+    mention = fields.String(required=True, allow_none=True)
+
+
+class LettingShape(Schema):
+    """An office let to one person: what decides its VAT, and how that was decided. Both days count."""
+
+    equipped = fields.Boolean(required=True)
+    option = fields.Boolean(required=True)
+    from_day = fields.Date(required=True)
+    until_day = fields.Date(required=True)
+    vat = fields.Nested(LettingVat, required=True)
+
+
 class OccurrenceShape(Schema):
     id = fields.UUID(required=True)
     start = fields.AwareDateTime(required=True)
@@ -186,8 +203,19 @@ class BookingShape(Schema):
         required=True,
         metadata={"description": "What its member pays at least for cancelling, because they moved it late; else 0."},
     )
+    change_fee = fields.Nested(
+        MoneyShape,
+        required=True,
+        metadata={
+            "description": "Owed beside the price, whatever becomes of the booking, for what its member gave up of it"
+            " too late: what cancelling that part would have cost."
+        },
+    )
+    letting = fields.Nested(
+        LettingShape, required=True, allow_none=True, metadata={"description": "Null: a service, no letting."}
+    )
     forfeited_minutes = fields.Integer(
-        required=True, metadata={"description": "Credits drawn that a late cancellation did not give back."}
+        required=True, metadata={"description": "Credits drawn that a late change or cancellation did not give back."}
     )
     reason = fields.String(required=True, allow_none=True)
     series_id = fields.UUID(required=True, allow_none=True)
@@ -239,6 +267,14 @@ class QuoteLine(Schema):
     percent_off = fields.Integer()
 
 
+class OutsideAccess(Schema):
+    """A plan of the person's that gives nothing to the booking: no credits, no discount, no members' price or terms,
+    because not all of the booking lies in the plan's access hours. `access` are those of its first day."""
+
+    plan = fields.String(required=True)
+    access = fields.List(fields.List(fields.AwareDateTime(), validate=validate.Length(equal=2)), required=True)
+
+
 class QuotedDate(Schema):
     """One date of a recurrence; its cover is shown as if it alone were booked."""
 
@@ -247,6 +283,7 @@ class QuotedDate(Schema):
     end = fields.AwareDateTime(required=True)
     price = fields.Nested(PriceShape, required=True, allow_none=True)
     cover = fields.List(fields.Nested(CoverPart), required=True)
+    outside_access = fields.List(fields.Nested(OutsideAccess), required=True)
     refusal = fields.Nested(RefusalShape, required=True, allow_none=True)
 
 
@@ -263,6 +300,10 @@ class QuoteShape(Schema):
     lines = fields.List(fields.Nested(QuoteLine), required=True)
     total = fields.Nested(PriceShape, required=True, allow_none=True)
     cover = fields.List(fields.Nested(CoverPart), required=True)
+    letting = fields.Nested(
+        LettingShape, required=True, allow_none=True, metadata={"description": "Null: a service, or a recurrence."}
+    )
+    outside_access = fields.List(fields.Nested(OutsideAccess), required=True)
     refusal = fields.Nested(RefusalShape, required=True, allow_none=True)
     dates = fields.List(fields.Nested(QuotedDate))
 

@@ -9,15 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
 from app.booking import assignment, rules
+from app.booking.access import access_hours
 from app.booking.assignment import Candidate
 from app.booking.cancellation import Terms
-from app.booking.catalogue.offers import Offer, known_offer, refresh
+from app.booking.catalogue.offers import Offer
+from app.booking.catalogue.remembering import known_offer, refresh
+from app.booking.hours import WeeklyHours
 from app.booking.localtime import day_bounds, local_day, month_bounds, week_bounds
 from app.booking.rules import Rules, Standing
 from app.db import Statement
@@ -31,7 +35,7 @@ NOBODY = -1
 _PARTY = "json_build_array(y.uid, y.country, y.is_business, y.vat_status)"
 _HELD = f"""
     SELECT json_agg(json_build_array(m.id, p.name, m.starts_on, m.ends_on, v.cycle, v.cycle_months, v.anchor,
-        v.currency, v.credits, v.included, v.discounts, CASE WHEN y.id IS NOT NULL THEN {_PARTY} END,
+        v.currency, v.credits, v.included, v.discounts, v.access, CASE WHEN y.id IS NOT NULL THEN {_PARTY} END,
         (SELECT json_agg(json_build_array(c.cycle, c.pool, c.resource_kind, c.minutes, c.cents)) FROM (
             SELECT c.cycle, c.pool, c.resource_kind, sum(c.minutes) AS minutes, sum(c.cents) AS cents
             FROM credit_entry c
@@ -87,14 +91,23 @@ _LOOK = Statement(
 )
 
 
+class Shut(NamedTuple):
+    """A plan that a person holds, at an hour that is none of its access hours."""
+
+    plan: str
+    hours: WeeklyHours
+
+
 @dataclass(frozen=True, slots=True)
 class Situation:
     """The facts at one instant. `free_units` come in the order of preference.
 
-    `cancellation` are the terms for this person: as staff of the space (not when they book for somebody), on a plan of
-    it, in its network, or anybody. `balances` are the credit for this kind of resource in the cycle that the booking
-    falls in. `payer` is the party that pays instead of the member, if one does; `customer` the party that VAT may
-    depend on: the payer, or the member where they are known as one.
+    `shut` are the plans held there that do not hold for the period (see app.booking.access): nothing else here has
+    anything of them. `audience` is whose price list holds. `cancellation` are the terms for this person: as staff of
+    the space (not when they book for somebody), on a plan of it, in its network, or anybody. `balances` are the credit
+    for this kind of resource in the cycle that the booking falls in. `payer` is the party that pays instead of the
+    member, if one does; `customer` the party that VAT may depend on: the payer, or the member where they are known as
+    one.
     """
 
     offer: Offer
@@ -105,10 +118,8 @@ class Situation:
     discount: Discount | None = None
     payer: Customer | None = None
     customer: Customer | None = None
-
-    @property
-    def audience(self) -> str:
-        return "members" if self.standing.is_member else "anyone"
+    audience: str = "anyone"
+    shut: tuple[Shut, ...] = ()
 
 
 def look(
@@ -127,10 +138,11 @@ def look(
         offer = refresh(session, resource_uid, row.revision)
         row = _LOOK.run(session, _parameters(offer, person, start, end, but, buffers_of)).one()
     occupied = rules.buffered(buffers_of or offer.rules, start, end)
-    held = [Held.of(each) for each in row.held or ()]
+    held, shut, access = _by_access([Held.of(each) for each in row.held or ()], offer.zone, start, end)
     standing = Standing(
         in_network=person.network_id == offer.network_id,
-        is_member=bool(held),
+        is_member=bool(held or shut),
+        access=access,
         is_staff=person.may(FRONT_DESK, offer.space_id),
         used_day_minutes=int(row.day or 0),
         used_week_minutes=int(row.week or 0),
@@ -140,7 +152,7 @@ def look(
     return Situation(
         offer=offer,
         standing=standing,
-        cancellation=_terms(offer, standing, by_another=person.by_another),
+        cancellation=_terms(offer, standing, is_member=bool(held), by_another=person.by_another),
         free_units=_free_units(offer, row.near or (), row.last_unit, start, end, occupied),
         balances=tuple(
             balance for each in held for balance in each.balances(day, kind=offer.kind, currency=offer.currency)
@@ -148,13 +160,28 @@ def look(
         discount=discount_of(held, offer.kind),
         payer=payer,
         customer=payer or (Customer.of(row.party) if row.party else None),
+        audience="members" if held else "anyone",
+        shut=shut,
     )
 
 
-def _terms(offer: Offer, standing: Standing, *, by_another: bool) -> Terms:
+def _by_access(
+    held: Sequence[Held], zone: ZoneInfo, start: datetime, end: datetime
+) -> tuple[list[Held], tuple[Shut, ...], tuple[WeeklyHours, ...]]:
+    """The memberships that hold for `[start, end)`, the plans of those that do not, and what Standing.access is."""
+    hours = [access_hours(each.access, zone) for each in held]
+    shut = [each is not None and not each.is_open(start, end) for each in hours]
+    return (
+        [each for each, closed in zip(held, shut, strict=True) if not closed],
+        tuple(Shut(each.plan, of) for each, of, closed in zip(held, hours, shut, strict=True) if closed and of),
+        () if None in hours else tuple(each for each in hours if each is not None),
+    )
+
+
+def _terms(offer: Offer, standing: Standing, *, is_member: bool, by_another: bool) -> Terms:
     classes = (
         ("staff", standing.is_staff and not by_another),
-        ("members", standing.is_member),
+        ("members", is_member),
         ("network", standing.in_network),
     )
     own = (offer.cancellation_for[name] for name, belongs in classes if belongs and name in offer.cancellation_for)

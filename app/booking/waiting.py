@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from app.booking import occupying
 from app.booking.cancelling import cancel
-from app.booking.catalogue.offers import Offer, offer_of
+from app.booking.catalogue.offers import Offer
+from app.booking.catalogue.remembering import offer_of
 from app.booking.freed import PROMOTE
 from app.booking.making import Made, fact_of, needs_units_locked, take, units_within_reach
 from app.booking.models import Booking, Resource, WaitlistEntry

@@ -12,7 +12,8 @@ from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.orm import Session
 
 from app.booking import rules
-from app.booking.catalogue.offers import Offer, quote_price
+from app.booking.catalogue.offers import Offer
+from app.booking.catalogue.pricing import quote_price
 from app.booking.cover import cover_of, credit_minutes
 from app.booking.localtime import clock_instants, local_day
 from app.booking.making import Made, due_at, fact_of

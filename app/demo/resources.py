@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.booking.catalogue.offers import Offer, load_offers
+from app.booking.catalogue.offers import Offer
+from app.booking.catalogue.remembering import load_offers
 from app.booking.models import BookingRule, PriceList, Resource, ResourceUnit, Unit
 from app.demo.spaces import LONG_AGO, Site
 

@@ -88,6 +88,9 @@ class BookingMade(DomainEvent):
         "previous_resource_id": id_of("a resource", "The resource that was booked before."),
         "previous_start": instant("When the booking began before the move."),
         "previous_end": instant("When the booking ended before the move.", "2026-03-02T16:00:00Z"),
+        "change_fee_cents": cents(
+            "Owed beside the price, whatever becomes of the booking, for what its member gave up of it too late.", 0
+        ),
     },
 )
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,7 @@ class BookingMoved(DomainEvent):
     payer_id: str | None = None
     resource_kind: str | None = None
     vat: dict[str, Any] | None = None
+    change_fee_cents: int = 0
 
 
 @event(

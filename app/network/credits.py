@@ -7,7 +7,7 @@ covers the balance read; giving back needs none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -79,16 +79,38 @@ def entry_of(drawn: Drawn) -> dict[str, Any]:
     }
 
 
+def drawn_by(session: Session, *, booking_uid: UUID, draw_no: int) -> list[Drawn]:
+    """What that draw took, pool by pool."""
+    return [
+        Drawn(row.membership_id, row.cycle, row.pool, row.resource_kind, -row.minutes, -row.cents)
+        for row in _draws(session, booking_uid, draw_no)
+    ]
+
+
+def keeping(drawn: Iterable[Drawn], before: Iterable[Drawn], *, unit: str, amount: int) -> tuple[Drawn, ...]:
+    """`drawn`, and `amount` more out of the pools of `before`, up to what was drawn from each of those."""
+    pools = {each.place: each for each in drawn}
+    for each in before:
+        now_drawn = pools.get(each.place)
+        more = min(amount, each.amount - (now_drawn.amount if now_drawn else 0)) if each.unit == unit else 0
+        if more > 0:
+            base = now_drawn or each._replace(minutes=0, cents=0)
+            pools[each.place] = base._replace(**{unit: getattr(base, unit) + more})
+            amount -= more
+    return tuple(pools.values())
+
+
 def give_back(session: Session, *, booking_uid: UUID, draw_no: int, at: datetime) -> int:
     """Give back exactly what that draw took, to the pools and the cycle it came from; from how many pools that was."""
-    drawn = session.scalars(
-        select(CreditEntry)
-        .where(CreditEntry.booking_uid == booking_uid, CreditEntry.draw_no == draw_no, CreditEntry.reason == "drawn")
-        .order_by(CreditEntry.id)
-    ).all()
+    drawn = _draws(session, booking_uid, draw_no)
     if drawn:
         session.execute(insert(CreditEntry).values([_returned(entry, at=at) for entry in drawn]))
     return len(drawn)
+
+
+def _draws(session: Session, booking_uid: UUID, draw_no: int) -> Sequence[CreditEntry]:
+    own = CreditEntry.booking_uid == booking_uid, CreditEntry.draw_no == draw_no, CreditEntry.reason == "drawn"
+    return session.scalars(select(CreditEntry).where(*own).order_by(CreditEntry.id)).all()
 
 
 def _returned(drawn: CreditEntry, *, at: datetime) -> dict[str, Any]:

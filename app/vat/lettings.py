@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from calendar import monthrange
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from app.errors import Invalid
 from app.vat.rates import VatUndecided
 
 SHORT_MONTHS = 6
@@ -31,6 +32,37 @@ class Letting(NamedTuple):
         if self.starts_on is None or self.ends_on is None:
             return False
         return self.ends_on < _months_later(self.starts_on, SHORT_MONTHS)
+
+
+class Premises(NamedTuple):
+    """How an office is let, as the lessor says: bare or `equipped` (see Letting), and on which days
+    `[option_from, option_until)` bare premises are let with VAT by the lessor's choice: in France by a declaration that
+    takes effect on the first of its month (CGI, art. 260, 2°; ann. II, art. 191 to 195), in Belgium by the contract."""
+
+    equipped: bool
+    option_from: date | None = None
+    option_until: date | None = None
+
+    def let(self, *, day: date, starts_on: date, ends_on: date | None) -> Letting:
+        """The facts that decide the VAT of `day`, of a letting agreed for `starts_on` to `ends_on`, both counted."""
+        begun = self.option_from is not None and self.option_from <= day
+        option = begun and (self.option_until is None or day < self.option_until)
+        return Letting(self.equipped, option, starts_on, ends_on)
+
+    @property
+    def ends_after_it_begins(self) -> bool:
+        return self.option_from is None or self.option_until is None or self.option_from < self.option_until
+
+    def check(self, country: str) -> None:
+        """Raises Invalid on `letting` for an option that makes no sense, and for a country without rows."""
+        for holds, remedy in (
+            (country in COUNTRIES, f"its VAT is known for {', '.join(COUNTRIES)} only: leave it out"),
+            (self.option_from is None or not self.equipped, "an equipped office is taxed anyway: no option_from"),
+            (self.option_until is None or self.option_from is not None, "give option_from with option_until"),
+            (self.ends_after_it_begins, "option_until must be after option_from"),
+        ):
+            if not holds:
+                raise Invalid.field("letting", remedy)
 
 
 class LettingRule(NamedTuple):
@@ -62,6 +94,19 @@ RULES: tuple[LettingRule, ...] = (
     LettingRule("FR", _FR_2000, False, True, None, None, "S", None, "CGI, art. 260, 2°"),
     LettingRule("FR", _FR_2000, False, False, None, None, "E", "fr_letting_exempt_261d", "CGI, art. 261 D, 2°"),
 )
+
+COUNTRIES = tuple(sorted({row.country for row in RULES}))
+
+
+def premises_of(equipped: bool | None, option_from: date | None, option_until: date | None) -> Premises | None:
+    """Of the columns of a resource or a plan's version; None for what is no letting: a service."""
+    return None if equipped is None else Premises(equipped, option_from, option_until)
+
+
+def columns_of(premises: Premises | None) -> dict[str, Any]:
+    """What `premises_of` reads."""
+    equipped, option_from, option_until = premises or (None, None, None)
+    return {"letting_equipped": equipped, "option_from": option_from, "option_until": option_until}
 
 
 def letting_rule(letting: Letting, *, country: str, day: date, to_business: bool) -> LettingRule:

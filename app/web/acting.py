@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.booking.calendar.feeds import open_feed, revoke_feed
 from app.booking.cancelling import cancel_booking
-from app.booking.catalogue.offers import offer_of
+from app.booking.catalogue.remembering import offer_of
 from app.booking.deciding import accept_booking
 from app.booking.finding.directory import listing_of
 from app.booking.making import make_booking

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from app.booking.catalogue.offers import Offer, offer_of
+from app.booking.catalogue.offers import Offer
+from app.booking.catalogue.remembering import offer_of
 from app.booking.finding.directory import Listing
 from app.booking.finding.timeline import occupancy
 from app.booking.localtime import local_day, parse_instant

@@ -9,7 +9,8 @@ from flask import Flask
 from sqlalchemy import update
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.booking.catalogue.offers import cached_offer, load_offer, load_offers, offer_of, quote_price, refresh
+from app.booking.catalogue.pricing import quote_price
+from app.booking.catalogue.remembering import cached_offer, load_offer, load_offers, offer_of, refresh
 from app.booking.models import Booking, BookingRule, Resource, Unit
 from app.booking.rules import Rules
 from app.errors import NotFound, Refused

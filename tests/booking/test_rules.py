@@ -202,6 +202,7 @@ EVERYTHING_WRONG = rules_of(
 def test_rules_are_read_in_the_order_of_the_domain() -> None:
     assert [row.rule for row in ROWS] == [
         "opening_hours",
+        "access_hours",
         "audience",
         "in_the_past",
         "lead_time",

@@ -1,8 +1,9 @@
 """What a booking owes, from its events: pure. A booking as billing knows it, a step for each event, and what is due.
 
 Nothing is owed while it is held or waits for approval, nothing when it was refused, expired or cancelled in time; the
-part of the price that money covers once it is confirmed; the fee of its terms once it is cancelled too late. It is
-earned when its time is over, whoever came or did not, and a fee when it is cancelled.
+part of the price that money covers once it is confirmed, and the fee for what its member gave up of it too late; the
+fee of its terms once it is cancelled too late. It is earned when its time is over, whoever came or did not, and a fee
+when it is cancelled.
 """
 
 from __future__ import annotations
@@ -112,7 +113,8 @@ def _priced(data: Mapping[str, Any], status: str) -> Booking:
         payer_uid=data.get("payer_id"),
         currency=data["currency"],
         price=Cents(data["gross_cents"], data["net_cents"], data["vat_cents"]),
-        money_cents=sum(part["amount"]["amount_cents"] for part in data["cover"] if part["source"] == MONEY),
+        money_cents=sum(part["amount"]["amount_cents"] for part in data["cover"] if part["source"] == MONEY)
+        + data.get("change_fee_cents", 0),
         vat=dict(data["vat"]),
     )
 

@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from app.booking.catalogue import opening, resources, schemas, terms
 from app.booking.catalogue.managing import etag_now, resource_to_change, space_to_change, unit_to_change
-from app.booking.catalogue.offers import load_offer, offer_of
+from app.booking.catalogue.remembering import load_offer, offer_of
 from app.booking.finding.timeline import parse_day
 from app.booking.localtime import local_day
 from app.booking.models import Resource

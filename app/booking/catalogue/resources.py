@@ -14,6 +14,7 @@ from app.booking.catalogue.managing import InUse
 from app.booking.models import OCCUPYING, Booking, BookingRule, Resource, ResourceUnit, Unit
 from app.errors import Invalid
 from app.network.models import Space
+from app.vat.lettings import Premises, columns_of
 
 MOST_UNITS = 500
 
@@ -23,7 +24,8 @@ def create_resource(
 ) -> Resource:
     """A resource over so many new units, or over existing ones of the same space; with the default rules, and free.
 
-    A desk pool holds one person per unit. Raises Invalid naming what does not fit together.
+    `letting` says of an office how it is let; None is a service. A desk pool holds one person per unit.
+    Raises Invalid naming what does not fit together.
     """
     if (units is None) == (unit_ids is None):
         raise Invalid.field("units", "give either a number of new units, or unit_ids of existing ones")
@@ -32,6 +34,7 @@ def create_resource(
     else:
         chosen = _units_of(session, space, unit_ids)
     values["capacity"] = _capacity(values["kind"], values.get("capacity"), len(chosen))
+    values |= _letting(space, values["kind"], values.pop("letting", None))
     resource = Resource(space_id=space.id, **values)
     session.add(resource)
     session.flush()
@@ -52,10 +55,21 @@ def _capacity(kind: str, capacity: int | None, units: int) -> int:
     return capacity or 1
 
 
-def change_resource(session: Session, space: Space, resource: Resource, changes: dict[str, Any]) -> None:
-    """Change what is given: name, description, amenities, capacity, position, and which units it takes.
+def _letting(space: Space, kind: str, letting: dict[str, Any] | None) -> dict[str, Any]:
+    """The columns that say how an office is let. Raises Invalid on `letting`."""
+    if letting is None:
+        return columns_of(None)
+    if kind != "office":
+        raise Invalid.field("letting", "is for an office: a desk, a room or equipment is a service, leave it out")
+    premises = Premises(**letting)
+    premises.check(space.country)
+    return columns_of(premises)
 
-    Bookings made before keep the units they have. Raises Invalid.
+
+def change_resource(session: Session, space: Space, resource: Resource, changes: dict[str, Any]) -> None:
+    """Change what is given: name, description, amenities, capacity, position, which units it takes, and how it is let.
+
+    Bookings made before keep the units they have, and the VAT that was decided. Raises Invalid.
     """
     unit_ids = changes.pop("unit_ids", None)
     if unit_ids is not None:
@@ -67,6 +81,8 @@ def change_resource(session: Session, space: Space, resource: Resource, changes:
     if "capacity" in changes:
         session.flush()
         changes["capacity"] = _capacity(resource.kind, changes["capacity"], _unit_count(session, resource))
+    if "letting" in changes:
+        changes |= _letting(space, resource.kind, changes.pop("letting"))
     for name, value in changes.items():
         setattr(resource, name, value)
 

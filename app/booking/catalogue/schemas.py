@@ -8,13 +8,15 @@ from typing import Any
 from marshmallow import fields, validate
 
 from app.booking.cancellation import terms_to_json
-from app.booking.catalogue.offers import RULE_FIELDS, TARIFF_FIELDS, Offer
+from app.booking.catalogue.loading import RULE_FIELDS, TARIFF_FIELDS
+from app.booking.catalogue.offers import Offer
 from app.booking.catalogue.resources import MOST_UNITS
 from app.booking.models import KINDS, HoursException, OpeningHours, Unit
 from app.booking.prices import AUDIENCES as PRICE_AUDIENCES
 from app.booking.prices import Tariff
 from app.booking.rules import AUDIENCES
 from app.http.schemas import Strict, not_blank, one_line
+from app.network.memberships.offers.schemas import describe_letting, letting
 from app.vat.places import PLACES_OF_SUPPLY
 
 LONGEST_MINUTES = 366 * 24 * 60
@@ -65,6 +67,7 @@ class NewResource(Strict):
     amenities = amenities(load_default=list)
     capacity = capacity(load_default=None, allow_none=True)
     position = position(load_default=0)
+    letting = letting(load_default=None)
     units = fields.Integer(
         strict=True,
         load_default=None,
@@ -81,6 +84,7 @@ class ResourceChange(Strict):
     amenities = amenities()
     capacity = capacity()
     position = position()
+    letting = letting()
     unit_ids = unit_ids()
 
 
@@ -179,6 +183,7 @@ class ResourceShape(Strict):
     description = fields.String(required=True)
     capacity = fields.Integer(required=True)
     amenities = fields.List(fields.String(), required=True)
+    letting = letting(required=True)
     units = fields.List(fields.Nested(UnitShape), required=True)
     rules = fields.Nested(RulesShape, required=True)
     prices = fields.List(fields.Nested(PriceListShape), required=True)
@@ -232,6 +237,7 @@ def describe_resource(offer: Offer) -> dict[str, Any]:
         "description": offer.description,
         "capacity": offer.capacity,
         "amenities": list(offer.amenities),
+        "letting": describe_letting(offer.premises),
         "units": [{"id": str(unit.uid), "name": unit.name} for unit in offer.units.values()],
         "rules": describe_rules(offer),
         "prices": [describe_tariff(tariff) for tariff in offer.tariffs],

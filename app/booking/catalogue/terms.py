@@ -10,7 +10,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.booking.cancellation import terms_from_json
-from app.booking.catalogue.offers import TARIFF_FIELDS
+from app.booking.catalogue.loading import TARIFF_FIELDS
 from app.booking.models import BookingRule, CancellationStep, PriceList, Resource
 from app.booking.prices import Tariff
 from app.booking.rules import Rules

@@ -21,10 +21,11 @@ from sqlalchemy.dialects.postgresql import TSTZRANGE, Range
 from sqlalchemy.orm import Session
 
 from app.booking import rules
-from app.booking.catalogue.offers import Offer, quote_price
+from app.booking.catalogue.offers import Offer
+from app.booking.catalogue.pricing import quote_price
 from app.booking.finding.directory import Listing, listing_of, listings
 from app.booking.finding.places import Point, distance_km, folded, metres
-from app.booking.finding.standings import Standings, audience
+from app.booking.finding.standings import Standings
 from app.booking.localtime import ONE_DAY
 from app.booking.prices import Price
 from app.booking.rules import Standing
@@ -79,7 +80,7 @@ class _Candidate:
     offer: Offer
     listing: Listing
     distance_km: float | None
-    standing: Standing
+    audience: str
     percent_off: int
 
 
@@ -161,12 +162,12 @@ def _admitted(
         for offer in sorted(listing.offers, key=attrgetter("resource_id"))
         if search.kind in (None, offer.kind) and offer.capacity >= search.people and offer.unit_ids
     ]
-    standings = Standings(session, person, (offer for offer, _, _ in wanted), start=search.start)
+    standings = Standings(session, person, (offer for offer, _, _ in wanted), start=search.start, end=search.end)
     lets = _Verdicts(search, now)
     return [
-        _Candidate(offer, listing, distance, standing, standings.percent_off(offer))
+        _Candidate(offer, listing, distance, standings.audience(offer), standings.percent_off(offer))
         for offer, listing, distance in wanted
-        if lets(offer, standing := standings.at(offer))
+        if lets(offer, standings.at(offer))
     ]
 
 
@@ -197,11 +198,12 @@ class _Prices:
 
     def __init__(self, search: Search) -> None:
         self._search = search
-        self._known: dict[tuple[int, int, str, str, str, str, int], Price | None] = {}
+        self._known: dict[tuple[Any, ...], Price | None] = {}
 
     def __call__(self, offer: Offer, whose: str, percent_off: int) -> Price | None:
         key = (
-            id(offer.tariffs), id(offer.regimes), offer.country, offer.postcode, offer.zone.key, whose, percent_off,
+            id(offer.tariffs), id(offer.regimes), offer.premises, offer.country, offer.postcode, offer.zone.key, whose,
+            percent_off,
         )  # fmt: skip
         if key not in self._known:
             self._known[key] = self._quote(offer, whose, percent_off)
@@ -238,7 +240,7 @@ def _free(candidates: list[_Candidate], search: Search, taken: Taken, around: _B
         free_units = len(offer.unit_ids) - len(busy)
         if not _enough(offer, free_units, search.people):
             continue
-        price = price_of(offer, audience(candidate.standing), candidate.percent_off)
+        price = price_of(offer, candidate.audience, candidate.percent_off)
         if price is not None:
             yield Place(offer, candidate.listing, free_units, price, candidate.distance_km)
 

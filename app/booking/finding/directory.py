@@ -12,7 +12,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from app.booking.catalogue.offers import RAISED_HERE, Offer, load_hours, load_offers
+from app.booking.catalogue.loading import RAISED_HERE, load_hours
+from app.booking.catalogue.offers import Offer
+from app.booking.catalogue.remembering import load_offers
 from app.booking.hours import WeeklyHours
 from app.booking.models import Resource
 from app.db import raw

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.booking.access import access_hours
 from app.booking.catalogue.offers import Offer
 from app.booking.localtime import local_day
 from app.booking.models import Booking
@@ -19,11 +20,10 @@ from app.network.memberships.holding import largest_percent
 from app.network.people import Person
 from app.network.roles import FRONT_DESK
 
-Discounts = list[dict[str, Any]]
 # Of the same memberships as app.booking.situation looks at for one booking: own or by a seat, running, not paused.
 _COVERING = raw(
     """
-    SELECT m.space_id, v.discounts
+    SELECT m.space_id, v.discounts, v.access
     FROM (SELECT o.id FROM membership o WHERE o.member_id = :member AND o.team_id IS NULL
           UNION ALL
           SELECT o.id FROM team_seat e JOIN membership o ON o.team_id = e.team_id JOIN space s ON s.id = o.space_id
@@ -46,12 +46,21 @@ STRANGER = Standing()
 LONGEST_PERIOD = timedelta(days=33)
 
 
-class Standings:
-    """A person's standing for bookings that start at `start`. Without a person, that of a stranger."""
+class _Held(NamedTuple):
+    """What matters here of a membership: see PlanVersion."""
 
-    def __init__(self, session: Session, person: Person | None, offers: Iterable[Offer], *, start: datetime) -> None:
+    discounts: list[dict[str, Any]]
+    access: list[dict[str, Any]] | None
+
+
+class Standings:
+    """A person's standing for bookings of `[start, end)`. Without a person, that of a stranger."""
+
+    def __init__(
+        self, session: Session, person: Person | None, offers: Iterable[Offer], *, start: datetime, end: datetime
+    ) -> None:
         self._person = person
-        self._start = start
+        self._start, self._end = start, end
         self._memberships = _memberships(session, person, start) if person else {}
         self._used = _used(session, person, offers, start) if person else {}
         self._known: dict[int, Standing] = {}
@@ -67,13 +76,24 @@ class Standings:
         return self._with_use(standing, bookings, offer) if bookings else standing
 
     def percent_off(self, offer: Offer) -> int:
-        """What the person's plans take off the price of that resource."""
-        return largest_percent(self._memberships.get(offer.space_id, ()), offer.kind)
+        """What the person's plans that hold for the period take off the price of that resource."""
+        held = self._memberships.get(offer.space_id, ())
+        return largest_percent((each.discounts for each in held if self._holds(each, offer)), offer.kind)
+
+    def audience(self, offer: Offer) -> str:
+        """Whose price list holds."""
+        return "members" if self.at(offer).is_member_for(self._start, self._end) else "anyone"
+
+    def _holds(self, each: _Held, offer: Offer) -> bool:
+        hours = access_hours(each.access, offer.zone)
+        return hours is None or hours.is_open(self._start, self._end)
 
     def _in_space(self, person: Person, offer: Offer) -> Standing:
+        hours = [access_hours(each.access, offer.zone) for each in self._memberships.get(offer.space_id, ())]
         return Standing(
             in_network=person.network_id == offer.network_id,
-            is_member=offer.space_id in self._memberships,
+            is_member=bool(hours),
+            access=() if None in hours else tuple(each for each in hours if each is not None),
             is_staff=person.may(FRONT_DESK, offer.space_id),
         )
 
@@ -88,16 +108,11 @@ class Standings:
         )
 
 
-def audience(standing: Standing) -> str:
-    """Whose price list holds."""
-    return "members" if standing.is_member else "anyone"
-
-
-def _memberships(session: Session, person: Person, start: datetime) -> dict[int, list[Discounts]]:
-    """The discounts of each membership that covers the person on the local day of `start`, by space."""
-    held: dict[int, list[Discounts]] = {}
+def _memberships(session: Session, person: Person, start: datetime) -> dict[int, list[_Held]]:
+    """The memberships that cover the person on the local day of `start`, by space."""
+    held: dict[int, list[_Held]] = {}
     for row in session.execute(_COVERING, {"member": person.member_id, "start": start}):
-        held.setdefault(row.space_id, []).append(row.discounts)
+        held.setdefault(row.space_id, []).append(_Held(row.discounts, row.access))
     return held
 
 

@@ -20,10 +20,11 @@ from app.events.membership_facts import MembershipCharged
 from app.events.outbox import record
 from app.network.memberships.contracts import Contract
 from app.network.memberships.cycles import ONE_DAY, day_begins
+from app.network.memberships.lettings import letting_of
 from app.network.memberships.models import PlanVersion
 from app.network.memberships.owed import Part, difference, owed
 from app.network.memberships.terms import Timeline
-from app.network.memberships.whose import payer_of, whose
+from app.network.memberships.whose import customer_of, payer_of, whose
 from app.network.models import VatRegime
 from app.timekeeper import schedule, unschedule
 from app.vat.decide import Decision, decide, price_with_vat
@@ -110,7 +111,7 @@ def _fee(contract: Contract, part: Part, kind: str, decisions: _Decisions) -> Li
     """VAT is decided on the first day that the membership has of the part's cycle: what is owed back later of the same
     cycle is owed back at the same rate."""
     version = contract.versions[part.version_id]
-    decision = decisions.on(max(part.cycle.first, contract.timeline.starts_on))
+    decision = decisions.on(max(part.cycle.first, contract.timeline.starts_on), version, part)
     line = _line(version, kind, part.first, part.last, part.days, part.cycle.days)
     return {**line, **_amounts(part.cents, version.includes_vat, decision)}
 
@@ -146,9 +147,10 @@ class _Decisions:
         regimes = select(VatRegime).where(VatRegime.operator_id == contract.operator.id)
         self._regimes = {row.valid_from: row.regime for row in session.scalars(regimes)}
         self._country = contract.space.country
-        self._payer = payer_of(session, contract.membership)
+        self._contract = contract
+        self._customer = customer_of(session, contract.membership)
 
-    def on(self, day: date) -> Decision:
+    def on(self, day: date, version: PlanVersion, part: Part) -> Decision:
         """Raises VatUndecided before the operator's first regime, or where the tables have no answer."""
         begun = [since for since in self._regimes if since <= day]
         if not begun:
@@ -158,6 +160,7 @@ class _Decisions:
             regime=self._regimes[max(begun)],
             place_of_supply=PLACE_OF_SUPPLY,
             day=day,
-            customer_country=self._payer.country,
-            customer_is_business=self._payer.is_business,
+            customer_country=self._customer.country,
+            customer_is_business=self._customer.is_business,
+            letting=letting_of(self._contract, version, day=day, used_by=part.last),
         )

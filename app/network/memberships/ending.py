@@ -20,6 +20,7 @@ from app.events.outbox import record
 from app.network.memberships.charging import adjust, ask, deposit, schedule_next
 from app.network.memberships.contracts import Contract, lock_membership
 from app.network.memberships.cycles import ONE_DAY, day_begins
+from app.network.memberships.lettings import agreed_ends
 from app.network.memberships.models import Membership, MembershipPause
 from app.network.memberships.overlaps import MembershipOverlap
 from app.network.memberships.terms import Stretch
@@ -92,6 +93,7 @@ def last_day_is(session: Session, contract: Contract, ends_on: date | None) -> C
     on its own."""
     try:
         with session.begin_nested():
+            contract.membership.agreed_ends = agreed_ends(contract.membership, ends_on)
             contract.membership.ends_on = ends_on
             contract.membership.revision += 1
     except IntegrityError:

@@ -50,17 +50,18 @@ class Held:
     credits: Sequence[Mapping[str, Any]] | None = None
     included: Mapping[str, int] | None = None
     discounts: Sequence[Mapping[str, Any]] = ()
+    access: Sequence[Mapping[str, Any]] | None = None
     payer: Customer | None = None
     entries: Sequence[Sequence[Any]] = ()
 
     @classmethod
     def of(cls, row: Sequence[Any]) -> Held:
         """Of a JSON array in the order of the fields."""
-        (membership_id, plan, starts, ends, cycle, months, anchor, currency, credits, included, discounts, payer,
-         entries) = row  # fmt: skip
+        (membership_id, plan, starts, ends, cycle, months, anchor, currency, credits, included, discounts, access,
+         payer, entries) = row  # fmt: skip
         return cls(
             membership_id, plan, date.fromisoformat(starts), date.fromisoformat(ends) if ends else None,
-            cycle, months, anchor, currency, credits, included, discounts or (),
+            cycle, months, anchor, currency, credits, included, discounts or (), access,
             Customer.of(payer) if payer else None, entries or (),
         )  # fmt: skip
 

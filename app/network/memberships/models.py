@@ -26,6 +26,12 @@ from app.db import Base, Key, PublicId
 from app.ids import new_id
 from app.tenancy import Scope, by_everyone, by_owner_or_staff, is_own, seen
 
+# Of a table that says how an office is let: only bare premises need an option, and it ends after it began.
+OPTION = (
+    "(option_from IS NULL OR letting_equipped IS NOT DISTINCT FROM false)"
+    " AND (option_until IS NULL OR option_from IS NOT NULL AND option_until > option_from)"
+)
+
 _memberships = table("membership", column("id"), column("member_id"), column("space_id"), column("team_id"))
 _teams = table("team", column("id"), column("member_id"), column("operator_id"))
 _seats = table("team_seat", column("team_id"), column("member_id"))
@@ -77,7 +83,8 @@ class PlanVersion(Base):
     cycle; where it is null, `included` (minutes by kind of resource) says the same in its older form. `discounts` is
     a list of `{kind, percent}` off the price of what the plan's holder books. `access` is a list of
     `{weekdays, from, until}`; null is whenever the space is open. `eligibility` names the statuses, one of which the
-    member must have shown evidence of; empty is everybody.
+    member must have shown evidence of; empty is everybody. `letting_equipped` says how the office that the plan is for
+    is let (app.vat.lettings.Premises); null is a service.
     """
 
     __tablename__ = "plan_version"
@@ -101,6 +108,9 @@ class PlanVersion(Base):
     trial_days: Mapped[int] = mapped_column(Integer, server_default="0")
     seats: Mapped[int] = mapped_column(Integer, server_default="1")
     eligibility: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    letting_equipped: Mapped[bool | None]
+    option_from: Mapped[date | None]
+    option_until: Mapped[date | None]
     __table_args__ = (
         UniqueConstraint("plan_id", "version"),
         CheckConstraint("cycle IN ('month', 'week', 'term')", name="cycle"),
@@ -108,6 +118,7 @@ class PlanVersion(Base):
         CheckConstraint("cycle_months BETWEEN 1 AND 60", name="cycle_months"),
         CheckConstraint("price_cents >= 0 AND deposit_cents >= 0", name="amounts"),
         CheckConstraint("notice_days >= 0 AND trial_days >= 0 AND seats >= 1", name="counts"),
+        CheckConstraint(OPTION, name="option"),
     )
 
 
@@ -145,8 +156,9 @@ class Membership(Base):
     With a `team_id`, everybody who has a seat in the team uses it, and `member_id` answers for it. `party_id` is who
     pays; null is the member. `plan_version_id` is what was signed first: the terms of a day are the latest
     MembershipTerm begun by then, or this one where there is none. `charged_until` is the last day for which a cycle's
-    fee has been asked. Two memberships of one member at one space on one day cannot be (`exclusive` rows; older ones
-    may).
+    fee has been asked. `agreed_ends` are the last days agreed to, `[[from day, last day or null], ...]`, once `ends_on`
+    is another than was signed: how long a letting was agreed for decides its VAT (lettings.py). Two memberships of one
+    member at one space on one day cannot be (`exclusive` rows; older ones may).
     """
 
     __tablename__ = "membership"
@@ -161,6 +173,7 @@ class Membership(Base):
     party_id: Mapped[int | None] = mapped_column(ForeignKey("party.id"))
     charged_until: Mapped[date | None]
     exclusive: Mapped[bool] = mapped_column(server_default="false")
+    agreed_ends: Mapped[list[Any] | None] = mapped_column(JSONB)
     revision: Mapped[int] = mapped_column(Integer, server_default="0")
     event_seq: Mapped[int] = mapped_column(server_default="0")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -15,6 +15,7 @@ from app.network.memberships.contracts import named
 from app.network.memberships.cycles import longest
 from app.network.memberships.models import Plan, PlanVersion
 from app.network.models import Operator, Space
+from app.vat.lettings import columns_of, premises_of
 
 
 class NotOffered(Problem):
@@ -49,10 +50,17 @@ def publish_version(
         select(PlanVersion).where(PlanVersion.plan_id == plan.id).order_by(PlanVersion.version.desc()).limit(1)
     ).one_or_none()
     _check_terms(terms, today=today, last=last)
+    if premises := premises_of(*(terms.get(name) for name in columns_of(None))):
+        premises.check(_country_of(session, plan, operator))
     version = PlanVersion(plan_id=plan.id, version=last.version + 1 if last else 1, currency=operator.currency, **terms)
     session.add(version)
     session.flush()
     return version
+
+
+def _country_of(session: Session, plan: Plan, operator: Operator) -> str:
+    """Where its spaces are; for a plan of all of them, where the operator is."""
+    return operator.country if plan.space_id is None else session.get_one(Space, plan.space_id).country
 
 
 def lock_plan(session: Session, uid: UUID) -> tuple[Plan, Operator]:

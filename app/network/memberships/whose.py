@@ -32,6 +32,10 @@ _SEATED = raw(
 )
 _PARTY = raw("SELECT uid, country, is_business AND vat_status = 'valid' AS is_business FROM party WHERE id = :id")
 
+_OWN_PARTY = raw(
+    "SELECT uid, country, is_business AND vat_status = 'valid' AS is_business FROM party WHERE member_id = :member_id"
+)
+
 
 class Payer(NamedTuple):
     """The public id of the party that pays; None is the member as a private person."""
@@ -49,6 +53,14 @@ def payer_of(session: Session, membership: Membership) -> Payer:
         return MEMBER_PAYS
     row = session.execute(_PARTY, {"id": membership.party_id}).one()
     return Payer(str(row.uid), row.country, row.is_business)
+
+
+def customer_of(session: Session, membership: Membership) -> Payer:
+    """Whom the VAT depends on: who pays, or the member where they are known as a party themselves."""
+    if membership.party_id is not None:
+        return payer_of(session, membership)
+    row = session.execute(_OWN_PARTY, {"member_id": membership.member_id}).one_or_none()
+    return Payer(str(row.uid), row.country, row.is_business) if row else MEMBER_PAYS
 
 
 def whose(session: Session, contract: Contract) -> dict[str, str]:

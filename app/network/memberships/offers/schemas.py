@@ -13,6 +13,7 @@ from app.http.schemas import Strict, not_blank, one_line
 from app.network.memberships.cycles import ANCHORS, CYCLES, LONGEST_TERM
 from app.network.memberships.models import Eligibility, Plan, PlanVersion, Team, TeamSeat
 from app.network.memberships.pools import ANY_KIND, CENTS, MINUTES, pools_of
+from app.vat.lettings import Premises, columns_of, premises_of
 
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 MOST_CENTS = 100_000_000  # a million, in any currency we meet
@@ -47,6 +48,22 @@ def weekdays(**kwargs: Any) -> fields.List:
 def clock(**kwargs: Any) -> fields.String:
     shape = validate.Regexp(r"(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)\Z", error="Write a local time as HH:MM.")
     return fields.String(validate=shape, metadata={"example": "18:00"}, **kwargs)
+
+
+class LettingTerms(Strict):
+    """An office that one person has to themselves, let rather than served: country, length, equipment, option and
+    customer decide whether that is taxed. `equipped`: with furniture and installations and, in Belgium, the services of
+    a business centre. Bare premises are taxed by the lessor's choice on the days from `option_from` until before
+    `option_until`."""
+
+    equipped = fields.Boolean(required=True, truthy={True}, falsy={False})
+    option_from = fields.Date(load_default=None, allow_none=True)
+    option_until = fields.Date(load_default=None, allow_none=True)
+
+
+def letting(**kwargs: Any) -> fields.Nested:
+    doc = {"description": "How an office is let, for its VAT. Null: a service, like a desk or a room."}
+    return fields.Nested(LettingTerms, allow_none=True, metadata=doc, **kwargs)
 
 
 class CreditPool(Strict):
@@ -95,7 +112,11 @@ class PlanTerms(Strict):
     discounts = fields.List(fields.Nested(PlanDiscount), load_default=list, validate=validate.Length(max=20))
     access = fields.List(
         fields.Nested(AccessWindow), load_default=None, allow_none=True, validate=validate.Length(1, 20),
-        metadata={"description": "Null: whenever the space is open."},
+        metadata={
+            "description": "When the plan holds: a booking not wholly in these hours has nothing of it (no credits,"
+            " discount, members' price or terms), and is refused (rule `access_hours`) where members only may book."
+            " Local time; what ends no later than it begins ends the day after. Null: whenever the space is open."
+        },
     )  # fmt: skip
     deposit_cents = whole(0, MOST_CENTS, load_default=0)
     notice_days = whole(0, 366, load_default=0)
@@ -105,6 +126,8 @@ class PlanTerms(Strict):
         fields.String(validate=CODE), load_default=list, validate=validate.Length(max=20),
         metadata={"description": "Statuses of which evidence of one is asked for; none: for everybody."},
     )  # fmt: skip
+
+    letting = letting(load_default=None)
 
     @validates_schema
     def pools_make_sense(self, data: dict[str, Any], **_: Any) -> None:
@@ -203,7 +226,9 @@ def written(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def kept_terms(body: dict[str, Any]) -> dict[str, Any]:
     """The terms of a body as a version keeps them."""
     access = written(body["access"]) if body["access"] is not None else None
-    return {**body, "credits": written(body["credits"]), "discounts": body["discounts"], "access": access}
+    letting = columns_of(Premises(**body["letting"]) if body["letting"] is not None else None)
+    others = {name: value for name, value in body.items() if name != "letting"}
+    return {**others, "credits": written(body["credits"]), "access": access, **letting}
 
 
 PLAIN = (
@@ -214,7 +239,16 @@ PLAIN = (
 
 def describe_version(version: PlanVersion) -> dict[str, Any]:
     plain = {name: getattr(version, name) for name in PLAIN}
-    return {"id": str(version.uid), "valid_from": version.valid_from.isoformat(), **plain, "credits": _credits(version)}
+    letting = describe_letting(premises_of(version.letting_equipped, version.option_from, version.option_until))
+    own = {"id": str(version.uid), "valid_from": version.valid_from.isoformat(), "letting": letting}
+    return {**own, **plain, "credits": _credits(version)}
+
+
+def describe_letting(premises: Premises | None) -> dict[str, Any] | None:
+    if premises is None:
+        return None
+    days = {"option_from": premises.option_from, "option_until": premises.option_until}
+    return {"equipped": premises.equipped, **{name: day.isoformat() if day else None for name, day in days.items()}}
 
 
 def _credits(version: PlanVersion) -> list[Any]:
