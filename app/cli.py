@@ -14,6 +14,7 @@ import click
 from app.commands.archives import archive
 from app.commands.billing import close_month, unbilled
 from app.commands.demo import demo
+from app.commands.einvoices import e_reporting, einvoices
 from app.commands.events import events
 from app.commands.ledger import ledger
 from app.commands.mail import mail
@@ -89,7 +90,7 @@ def migrate() -> None:
     click.echo(f"The schema is at {schema_head()}.")
 
 
-for topic in (archive, close_month, demo, events, ledger, mail, settings, unbilled, vat_return):
+for topic in (archive, close_month, demo, e_reporting, einvoices, events, ledger, mail, settings, unbilled, vat_return):
     passerelle.add_command(topic)
 
 

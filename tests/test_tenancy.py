@@ -28,6 +28,7 @@ from tests.webhooks.builders import a_delivery, a_webhook, an_attempt
 RAW = {
     "app.db": "declares it; reads the schema's version",
     "app.doctor": "an operator's command; rolls back",
+    "app.doctor.einvoices": "an operator's command; counts, and rolls back",
     "app.doctor.papers": "an operator's command; counts, and rolls back",
     "app.doctor.billing": "an operator's command; counts, and names what was changed",
     "app.doctor.database": "an operator's command; rolls back",

@@ -15,6 +15,7 @@ from app.config import Config
 from app.db import make_engine
 from app.doctor.billing import BILLING_CHECKS, sealed_archives_check
 from app.doctor.database import DATABASE_CHECKS
+from app.doctor.einvoices import einvoices_check
 from app.doctor.events import EVENT_CHECKS, archive_check
 from app.doctor.finding import Fault, Finding
 from app.doctor.machine import MACHINE_CHECKS
@@ -49,6 +50,7 @@ def _examine_database(engine: Engine, config: Config) -> list[Finding]:
         *OWED_CHECKS,
         ("sealed archives", partial(sealed_archives_check, config)),
         ("papers", partial(papers_check, config)),
+        ("einvoices", partial(einvoices_check, config)),
     ]
     for name, check in checks:
         findings.append(_tried(name, partial(_in_undone_transaction, engine, check)))
