@@ -100,8 +100,9 @@ def run(call: Call, intent: Thing, plan: Plan) -> None:
     )
     if "return_url" in call.params:
         call.facts(intent)["return_url"] = call.params["return_url"]
-    if "setup_future_usage" in call.params:
-        intent["setup_future_usage"] = call.params["setup_future_usage"]
+    for name in ("setup_future_usage", "payment_method_options"):
+        if name in call.params:
+            intent[name] = call.params[name] or None
     try:
         STARTED[method["type"]](call, intent, plan)
     finally:
@@ -111,7 +112,9 @@ def run(call: Call, intent: Thing, plan: Plan) -> None:
 def _card(call: Call, intent: Thing, plan: Plan) -> None:
     known = call.facts(plan.method)
     code = call.forced.get("decline") or known["behaviour"]["decline"]
-    wants = code == "authentication_required" or _wants(known, plan.off_session)
+    wish = ((intent["payment_method_options"] or {}).get("card") or {}).get("request_three_d_secure")
+    forced = wish in ("any", "challenge") and not plan.off_session
+    wants = forced or code == "authentication_required" or _wants(known, plan.off_session)
     if wants and (plan.off_session or plan.fail_on_action):
         raise decline(call, intent, plan.method, "authentication_required")
     if wants:
@@ -228,6 +231,8 @@ def _finish(call: Call, intent: Thing, method: Thing, charge: Thing) -> None:
     if intent["setup_future_usage"]:
         known["set_up"] = True
         _keep(call, intent, method, charge)
+    elif method["customer"] is None:
+        known["used_up"] = True  # a method that nobody keeps is good for one payment
     call.emit("payment_intent.succeeded", intent)
     if known["behaviour"]["dispute"]:
         disputes.open_on(call, charge, reason=known["behaviour"]["dispute"])

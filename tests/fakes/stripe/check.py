@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.fakes.stripe.store import Thing
 
@@ -15,10 +15,9 @@ def differences(fake: Fake) -> list[str]:
     """All that does not agree, in words; empty when the books are honest."""
     found = list(fake.books.broken) + [f"an endpoint broke: {what}" for what in fake.crashes]
     taken = {charge["id"]: charge for charge in _all(fake, "charge") if charge["id"] in fake.books.charges}
+    refunds, disputes = _by_charge(fake, "refund"), _by_charge(fake, "dispute")
     for key, line in fake.books.charges.items():
-        charge = taken[key]
-        if charge["object"] == "charge" and charge["captured"]:
-            found += _of_charge(fake, charge, line)
+        found += _of_charge(fake, taken[key], line, refunds[key], disputes[key])
     found += [
         f"{charge['id']} is paid, but not in the books"
         for charge in _all(fake, "charge")
@@ -31,11 +30,18 @@ def _all(fake: Fake, kind: str) -> list[Thing]:
     return [thing for account in list(fake.store.things) for thing in fake.store.all(account, kind)]
 
 
-def _of_charge(fake: Fake, charge: Thing, line: dict[str, int]) -> list[str]:
-    account = str(line["account"])
-    refunds = [refund for refund in fake.store.all(account, "refund") if refund["charge"] == charge["id"]]
+def _by_charge(fake: Fake, kind: str) -> dict[str, list[Thing]]:
+    found: dict[str, list[Thing]] = defaultdict(list)
+    for thing in _all(fake, kind):
+        found[thing["charge"]].append(thing)
+    return found
+
+
+def _of_charge(
+    fake: Fake, charge: Thing, line: dict[str, Any], refunds: list[Thing], disputes: list[Thing]
+) -> list[str]:
+    account = line["account"]
     standing = sum(refund["amount"] for refund in refunds if refund["status"] in ("succeeded", "pending"))
-    disputes = [one for one in fake.store.all(account, "dispute") if one["charge"] == charge["id"]]
     kept = sum(one["amount"] for one in disputes if one["status"] != "won")
     compared = {
         "charged": (line["charged"], charge["amount_captured"]),

@@ -105,6 +105,17 @@ def rate_limited() -> Refusal:
     return Refusal(429, error, began=False, headers={"Stripe-Rate-Limited-Reason": "global-rate"})
 
 
+def locked() -> Refusal:
+    """429 as well: another request works on the same object; the library tries again by itself."""
+    error = {
+        "type": "invalid_request_error",
+        "code": "lock_timeout",
+        "message": "This object cannot be accessed right now because another API request is currently "
+        "accessing it.",
+    }
+    return Refusal(429, error, began=False, headers={"Stripe-Should-Retry": "true"})
+
+
 def server_error(*, began: bool, status: int = 500) -> Refusal:
     """5xx: something went wrong on the provider's side."""
     message = "An unknown error occurred on the server."

@@ -16,7 +16,7 @@ from tests.fakes.stripe import expand, families, faults, forms, idempotency, rou
 from tests.fakes.stripe.books import Books
 from tests.fakes.stripe.call import Call
 from tests.fakes.stripe.clock import Clock, Schedule
-from tests.fakes.stripe.errors import Refusal, no_access, rate_limited, server_error, unauthorized
+from tests.fakes.stripe.errors import Refusal, locked, no_access, rate_limited, server_error, unauthorized
 from tests.fakes.stripe.events import PLATFORM, Events
 from tests.fakes.stripe.params import checked
 from tests.fakes.stripe.settings import Settings
@@ -122,6 +122,8 @@ class Fake:
             return Answer(lost=True, held=held if kind == faults.TIMEOUT_BEFORE else 0.0)
         if kind == faults.RATE_LIMIT:
             raise rate_limited()
+        if kind == faults.LOCKED:
+            raise locked()
         if kind == faults.UNAVAILABLE:
             raise server_error(began=False, status=503)
         call = Call(self, account, params, request=request, key=entry["key"], version=version)

@@ -6,6 +6,7 @@ from tests.fakes.stripe.chance import Script
 
 # Before the key is looked at and before any effect:
 LOST_BEFORE, TIMEOUT_BEFORE, RATE_LIMIT, UNAVAILABLE = "lost_before", "timeout_before", "rate_limit", "unavailable"
+LOCKED = "lock_timeout"
 # The effect, or the saved error, is there; the key keeps the answer:
 LOST_AFTER, TIMEOUT_AFTER = "lost_after", "timeout_after"
 ERROR_AFTER, ERROR_WITHOUT_EFFECT = "error_after_effect", "error_without_effect"
@@ -19,6 +20,7 @@ KINDS = (
     TIMEOUT_AFTER,
     RATE_LIMIT,
     UNAVAILABLE,
+    LOCKED,
     ERROR_AFTER,
     ERROR_WITHOUT_EFFECT,
     SLOW,

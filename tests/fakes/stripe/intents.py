@@ -7,7 +7,7 @@ from typing import Any
 from tests.fakes.stripe import amounts, attempts, kinds, search
 from tests.fakes.stripe.call import Call
 from tests.fakes.stripe.errors import Refusal, invalid, refused
-from tests.fakes.stripe.methods import DATA, given
+from tests.fakes.stripe.methods import DATA
 from tests.fakes.stripe.pages import matching, page
 from tests.fakes.stripe.params import LISTING, merged
 from tests.fakes.stripe.routes import route
@@ -168,7 +168,7 @@ def retrieve(call: Call) -> Thing:
 def update(call: Call) -> Thing:
     """New values; amount, customer and method only before money moved."""
     intent = call.get("payment_intent", call.ids[0])
-    money = {"amount", "currency", "customer", "payment_method", "setup_future_usage"} & set(call.params)
+    money = {"amount", "currency", "customer", "payment_method", "payment_method_data"} & set(call.params)
     if money and intent["status"] not in CHANGEABLE:
         raise refused(
             f"This PaymentIntent's {sorted(money)[0]} could not be updated because it has a status of "
@@ -179,8 +179,7 @@ def update(call: Call) -> Thing:
     amounts.check(call.params.get("amount", intent["amount"]), call.params.get("currency", intent["currency"]).lower())
     if "customer" in call.params:
         intent["customer"] = call.get("customer", call.params["customer"], "customer")["id"]
-    if "payment_method" in call.params:
-        intent.update(payment_method=given(call, call.params["payment_method"])["id"], status="requires_confirmation")
+    _hold(call, intent)
     for name in ("amount", "currency", *TEXTS, "setup_future_usage", "shipping"):
         if name in call.params:
             intent[name] = call.params[name] or None

@@ -43,6 +43,7 @@ class Webhooks:
         self.log: list[dict[str, Any]] = []
         self._heap: list[tuple[float, int, Thing, dict[str, Any], int]] = []
         self._held: list[Thing] = []
+        self._gave_up: set[str] = set()  # held back, but no other event came
         self._numbers = itertools.count()
         self._changed = threading.Condition()
         self._busy = 0
@@ -121,14 +122,21 @@ class Webhooks:
                 now = time.monotonic()
                 if self._heap and self._heap[0][0] <= now:
                     job = heapq.heappop(self._heap)
-                    if job[3]["held"] and job[4] == 1:  # it waited for another one: has it been sent since?
-                        if job[2] not in self._held:
-                            continue
-                        self._held.remove(job[2])
+                    if job[3]["held"] and job[4] == 1 and not self._released(job[2]):
+                        continue
                     self._busy += 1
                     return job
                 self._changed.wait(self._heap[0][0] - now if self._heap else None)
             return None
+
+    def _released(self, event: Thing) -> bool:
+        """Whether an event that was held back for another one is still to be sent: its time is over."""
+        still = any(held is event for held in self._held)
+        if not still:
+            return event["id"] in self._gave_up
+        self._held = [held for held in self._held if held is not event]
+        self._gave_up.add(event["id"])
+        return True
 
     def _send(self, event: Thing, endpoint: dict[str, Any]) -> tuple[int, str]:
         payload = json.dumps(event, indent=2).encode()
