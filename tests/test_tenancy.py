@@ -34,6 +34,7 @@ RAW = {
     "app.doctor.database": "an operator's command; rolls back",
     "app.doctor.events": "an operator's command; counts",
     "app.doctor.owed": "an operator's command; compares sums",
+    "app.doctor.paid": "an operator's command; compares sums",
     "app.doctor.outgoing": "an operator's command; counts",
     "app.housekeeping": "removes what has expired",
     "app.timekeeper": "what becomes due: rows no person ever sees",

@@ -21,6 +21,7 @@ from app.doctor.finding import Fault, Finding
 from app.doctor.machine import MACHINE_CHECKS
 from app.doctor.outgoing import OUTGOING_CHECKS
 from app.doctor.owed import OWED_CHECKS
+from app.doctor.paid import PAID_CHECKS
 from app.doctor.papers import papers_check
 
 ALL_ELSE_NEEDS = ("database", "schema")
@@ -48,6 +49,7 @@ def _examine_database(engine: Engine, config: Config) -> list[Finding]:
         ("archive", partial(archive_check, config)),
         *BILLING_CHECKS,
         *OWED_CHECKS,
+        *PAID_CHECKS,
         ("sealed archives", partial(sealed_archives_check, config)),
         ("papers", partial(papers_check, config)),
         ("einvoices", partial(einvoices_check, config)),
