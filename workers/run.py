@@ -50,6 +50,7 @@ ALL, RELAY = "all", "relay"
 SWITCH_S = 0.0005
 IDLE_TRANSACTION_S = 5  # ours are never idle: only a frozen process says nothing within one
 FINISH_S = 20.0  # how long a stop waits for what is in hand
+LOOK_UP_S = 0.5  # the longest that a stop signal goes unnoticed
 
 
 class BusNotShared(Problem):
@@ -186,7 +187,8 @@ def run_loops(loops: Mapping[str, Loop], stop: threading.Event) -> int:
     for thread in (*threads, watchdog):
         thread.start()
     log.info("working", workers=sorted(loops))
-    stop.wait()
+    while not stop.wait(LOOK_UP_S):  # the kernel may give a signal to any thread, and only this one can act on it
+        pass
     deadline = time.monotonic() + FINISH_S
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from app.config import Config
 from tests.workers.effects import COUNTING
-from workers.run import run
+from workers.run import FINISH_S, run
 
 
 class Worker:
@@ -45,7 +45,7 @@ class Worker:
     def stop(self) -> int:
         """Ask it to end; returns its exit code."""
         self.ask_to_stop()
-        return self.process.wait(20)
+        return self.process.wait(FINISH_S + 10)  # what does not end in time ends with a status, and says what it was
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "tests.workers.process", *self._names]

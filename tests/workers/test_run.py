@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import threading
+import traceback
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from app.errors import NotFound
 from tests.waiting import until
 from tests.workers.effects import COUNTING, a_story, effects, wrong_effects
 from tests.workers.process import Worker, workers
-from workers.run import BusNotShared, run, run_loops
+from workers.run import BusNotShared, _stop_signals, run, run_loops
 
 Sessions = sessionmaker[TenantSession]
 HERE = {"home": Path(), "database_url": "postgresql://nobody@127.0.0.1:1/nowhere"}
@@ -57,6 +60,26 @@ def test_a_loop_that_dies_or_ends_by_itself_ends_the_process_with_an_error() -> 
     stopped = threading.Event()
     stopped.set()
     assert run_loops({"works": works}, stopped) == 0
+
+
+def test_a_stop_signal_that_another_thread_was_given_is_heard() -> None:
+    """The kernel may hand a signal to any thread; Python acts on it in the main one, once that wakes up."""
+    in_vain = threading.Event()
+
+    def main_thread_waits() -> bool:
+        calls = traceback.extract_stack(sys._current_frames()[threading.main_thread().ident or 0])
+        return [call.name for call in calls][-3:] == ["run_loops", "wait", "wait"]
+
+    def given(stop: threading.Event) -> None:
+        until(main_thread_waits)
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+        if not stop.wait(10):
+            in_vain.set()
+            stop.set()
+
+    with _stop_signals() as stop:
+        assert run_loops({"given": given}, stop) == 0
+    assert not in_vain.is_set()
 
 
 def test_what_cannot_work_is_refused_before_it_starts() -> None:
