@@ -8,7 +8,19 @@ from uuid import UUID
 from flask import Blueprint
 from sqlalchemy import select
 
-from app.booking import cancelling, closing, deciding, listing, making, moving, quoting, repeating, schemas, waiting
+from app.booking import (
+    cancelling,
+    change_quotes,
+    closing,
+    deciding,
+    listing,
+    making,
+    moving,
+    quoting,
+    repeating,
+    schemas,
+    waiting,
+)
 from app.booking import personal as personal  # registers what erasure and export need of bookings
 from app.booking.catalogue.remembering import offer_of
 from app.booking.changing import find_booking
@@ -85,12 +97,23 @@ def get_booking(call: Call, booking_id: UUID) -> Reply:
 )  # fmt: skip
 def change_booking(call: Call, booking_id: UUID, body: dict[str, Any]) -> Reply:
     """Move a booking, or change its title or attendees. Refused, it stays exactly as it was."""
-    if "attendees" in body:
-        body["attendees"] = tuple(body["attendees"])
     changed = moving.change_booking(
-        call.session, booking_id, moving.Change(**body), person=call.person, now=call.now, check=_version(call)
+        call.session, booking_id, _change(body), person=call.person, now=call.now, check=_version(call)
     )
     return _shown(call, changed, did="booking.changed")
+
+
+@operation(
+    blueprint, "POST", "/bookings/<booking_id>/quotes", body=schemas.BookingChange, returns=schemas.ChangeQuoteShape,
+    problems=(409,), reads=True,
+)  # fmt: skip
+def quote_change(call: Call, booking_id: UUID, body: dict[str, Any]) -> dict[str, Any]:
+    """What moving a booking would make of it, or why it would be refused; changes nothing.
+
+    Made smaller later than its terms allow for free, it owes the same `change_fee` that cancelling the part given up
+    would cost, never more than the price before.
+    """
+    return change_quotes.quote_change(call.session, booking_id, _change(body), person=call.person, now=call.now)
 
 
 @operation(
@@ -224,6 +247,12 @@ def _wish(call: Call, body: dict[str, Any]) -> tuple[Person, Wish]:
     owner = person_of(call.session, found)
     _require_desk_of(call, wish)
     return acting_for(owner, call.person), wish
+
+
+def _change(body: dict[str, Any]) -> moving.Change:
+    if "attendees" in body:
+        body["attendees"] = tuple(body["attendees"])
+    return moving.Change(**body)
 
 
 def _require_desk_of(call: Call, wish: Wish) -> None:

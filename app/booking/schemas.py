@@ -308,6 +308,13 @@ class QuoteShape(Schema):
     dates = fields.List(fields.Nested(QuotedDate))
 
 
+class ChangeQuoteShape(Schema):
+    """The booking as it would be, or what changing it now would answer."""
+
+    booking = fields.Nested(BookingShape, required=True, allow_none=True)
+    refusal = fields.Nested(RefusalShape, required=True, allow_none=True)
+
+
 class WaitRequest(Strict):
     resource_id = fields.UUID(required=True)
     start = Instant(required=True)

@@ -61,6 +61,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "create_quote": _DESK,
     "create_booking": {**_DESK, "title": "Atelier"},
     "change_booking": {"start": "2027-03-01T10:00:00+01:00"},
+    "quote_change": {"start": "2027-03-01T10:00:00+01:00"},
     "join_waitlist": _DESK,
     "preview_closure": _CLOSURE,
     "publish_closure": _CLOSURE,

@@ -17,7 +17,18 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.booking import cancelling, closing, deciding, listing, making, moving, quoting, repeating, waiting
+from app.booking import (
+    cancelling,
+    change_quotes,
+    closing,
+    deciding,
+    listing,
+    making,
+    moving,
+    quoting,
+    repeating,
+    waiting,
+)
 from app.booking.making import Made
 from app.booking.models import Booking, Closure, Occupancy, Resource, WaitlistEntry
 from app.booking.wishes import Wish
@@ -116,6 +127,11 @@ class House:
         with self.seen_by(by, keep=keep) as (session, person):
             wanted = moving.Change(**change)
             return moving.change_booking(session, uid_of(made), wanted, person=person, now=self.now)
+
+    def quote_change(self, made: Made, *, by: Member, **change: Any) -> dict[str, Any]:
+        with self.seen_by(by) as (session, person):
+            wanted = moving.Change(**change)
+            return change_quotes.quote_change(session, uid_of(made), wanted, person=person, now=self.now)
 
     def approve(self, made: Made, *, by: Member) -> Booking:
         with self.seen_by(by) as (session, person):
