@@ -168,7 +168,11 @@ def test_checkout_takes_a_payment_or_saves_a_method_and_expires(client: stripe.S
     session = sessions.retrieve(session.id, {"expand": ["payment_intent", "line_items"]})
     assert (session.status, session.payment_status, session.url) == ("complete", "paid", None)
     assert session.payment_intent.metadata["charge"] == "9"
-    saved = sessions.create({"mode": "setup", "success_url": BACK, "customer": client.v1.customers.create().id})
+    saving = {"mode": "setup", "success_url": BACK, "customer": client.v1.customers.create().id}
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
+        sessions.create(saving)
+    assert refusal.value.param == "currency"
+    saved = sessions.create({**saving, "currency": "eur", "setup_intent_data": {"metadata": {"m": "2"}}})
     fake.control("POST", f"checkout/sessions/{saved.id}/complete", payment_method="pm_sepaDebit_success")
     assert client.v1.setup_intents.retrieve(saved.setup_intent).mandate.startswith("mandate_")
     over, late = sessions.create(asked), sessions.create(asked)

@@ -128,3 +128,20 @@ def test_an_event_of_a_connected_account_names_it(fake: Fake, hook: Hook, client
     all_sent(fake)
     named = [(event["type"], event.get("account")) for event in hook.events()]
     assert named[3:] == [("payment.created", account), ("transfer.created", None), *((kind, account) for kind in PAID)]
+
+
+@pytest.mark.parametrize("ends, last", [("success", "async_payment_succeeded"), ("failed", "async_payment_failed")])
+def test_a_checkout_that_ends_in_a_debit_tells_of_its_end_later(
+    fake: Fake, client: stripe.StripeClient, ends: str, last: str
+) -> None:
+    item = {"price_data": {"currency": "eur", "unit_amount": 900, "product_data": {"name": "Day"}}}
+    asked = {"mode": "payment", "success_url": "https://example.test/", "line_items": [item]}
+    session = client.v1.checkout.sessions.create(asked)
+    fake.control("POST", f"checkout/sessions/{session.id}/complete", payment_method=f"pm_sepaDebit_{ends}")
+    fake.control("POST", "clock", advance=601)
+    told = client.v1.events.list({"type": "checkout.session.*"}).data[::-1]
+    paid = "paid" if last.endswith("succeeded") else "unpaid"
+    assert [(event.type, event.data.object.payment_status) for event in told] == [
+        ("checkout.session.completed", "unpaid"),
+        (f"checkout.session.{last}", paid),
+    ]

@@ -21,6 +21,7 @@ def main() -> None:
         state.load(fake, given.state)
     if given.webhook_url:
         fake.webhooks.add_endpoint(given.webhook_url, given.webhook_secret)
+    fake.events.send_rest()
     server = Server(fake, given.port)
     over = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -12,7 +12,8 @@ from tests.fakes.stripe.routes import route
 from tests.fakes.stripe.store import Thing
 
 WORDS = {"type": "text", "country": "text", "email": "text", "business_type": "text", "default_currency": "text"}
-HASHES = dict.fromkeys(("controller", "capabilities", "business_profile", "company", "individual"), "hash")
+OBJECTS = ("controller", "capabilities", "business_profile", "company", "individual", "settings", "tos_acceptance")
+HASHES = dict.fromkeys(OBJECTS, "hash")
 
 
 def connect(call: Call, key: str | None = None, **values: Any) -> Thing:

@@ -13,7 +13,35 @@ from tests.fakes.stripe.routes import route
 from tests.fakes.stripe.store import Thing
 
 DAY, SHORTEST = 24 * 60 * 60, 30 * 60
+# Documented and taken, without any effect here:
+IGNORED = (
+    "adaptive_pricing",
+    "after_expiration",
+    "allow_promotion_codes",
+    "billing_address_collection",
+    "branding_settings",
+    "consent_collection",
+    "custom_fields",
+    "custom_text",
+    "customer_update",
+    "invoice_creation",
+    "name_collection",
+    "payment_method_options",
+    "phone_number_collection",
+    "saved_payment_method_options",
+    "submit_type",
+    "tax_id_collection",
+    "wallet_options",
+)
+OF_INTENT = {
+    "capture_method": ("automatic", "automatic_async"),
+    "metadata": "metadata",
+    "setup_future_usage": ("off_session", "on_session"),
+    "shipping": "hash",
+    **dict.fromkeys(intents.TEXTS, "any"),
+}
 SPEC: dict[str, Any] = {
+    **dict.fromkeys(IGNORED, "any"),
     "mode": ("payment", "setup"),
     "ui_mode": "text",
     "success_url": "text",
@@ -24,15 +52,12 @@ SPEC: dict[str, Any] = {
     "client_reference_id": "text",
     "currency": "text",
     "line_items": "list",
-    "payment_intent_data": "hash",
-    "setup_intent_data": "hash",
+    "payment_intent_data": OF_INTENT,
+    "setup_intent_data": {"description": "any", "metadata": "metadata"},
     **{name: kinds.SPEC[name] for name in (kinds.ALLOWED, kinds.EXCLUDED, kinds.EXACT)},
-    "payment_method_options": "hash",
     "expires_at": "int",
     "metadata": "metadata",
     "locale": "text",
-    "submit_type": "text",
-    "billing_address_collection": "text",
 }
 
 
@@ -43,6 +68,8 @@ def create(call: Call) -> Thing:
     if mode is None or "success_url" not in call.params:
         name = "mode" if mode is None else "success_url"
         raise invalid(f"Missing required param: {name}.", param=name, code="parameter_missing")
+    if mode == "setup" and not {"currency", kinds.ALLOWED, kinds.EXACT} & set(call.params):
+        raise invalid("Missing required param: currency.", param="currency", code="parameter_missing")
     expires = call.params.get("expires_at", call.now + DAY)
     if not call.now + SHORTEST - 60 <= expires <= call.now + DAY:
         raise invalid(

@@ -20,6 +20,8 @@ OTHERS = {
     "business_name": "any",
     "individual_name": "any",
     "invoice_prefix": "text",
+    "tax_id_data": "list",
+    "validate": "any",
 }
 
 

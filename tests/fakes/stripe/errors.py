@@ -110,8 +110,7 @@ def locked() -> Refusal:
     error = {
         "type": "invalid_request_error",
         "code": "lock_timeout",
-        "message": "This object cannot be accessed right now because another API request is currently "
-        "accessing it.",
+        "message": "This object cannot be accessed right now because another API request is currently accessing it.",
     }
     return Refusal(429, error, began=False, headers={"Stripe-Should-Retry": "true"})
 

@@ -17,7 +17,7 @@ EVERY = 0.5  # seconds between two looks for changes
 
 
 def save(fake: Fake, path: Path) -> None:
-    """Write the state, whole or not at all. Webhooks that are still to be sent are not in it; events are."""
+    """Write the state, whole or not at all. Events that were not delivered are sent again by the next fake."""
     with fake.lock:
         text = json.dumps(
             {

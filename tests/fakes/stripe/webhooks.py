@@ -65,25 +65,26 @@ class Webhooks:
         """Send events to `url` from now on; all, or those of `types`."""
         self.endpoints.append({"url": url, "secret": secret, "types": types})
 
-    def queue(self, event: Thing) -> None:
-        """Let an event be sent, as the script says: once, twice, later, after the next one, or never."""
+    def queue(self, event: Thing) -> bool:
+        """Let an event be sent, as the script says: once, twice, later, after the next one; False: never."""
         rule = self.script.pick(type=event["type"]) or {}
         kind, seconds = rule.get("kind"), rule.get("seconds", HELD)
         with self._changed:
             if kind == LOSE:
                 self._note(event, "", 0, "lost by the script")
-                return
+                return False
             if kind == REORDER:
                 self._held.append(event)
                 self._changed.notify_all()
                 self._push(event, seconds, held=True)
-                return
+                return True
             self._push(event, seconds if kind == DELAY else 0.0)
             for _ in range(rule.get("copies", 1) if kind == DUPLICATE else 0):
                 self._push(event, 0.0)
             for held in self._held:
                 self._push(held, 0.0)
             self._held.clear()
+            return True
 
     def again(self, event: Thing) -> None:
         """Send an event once more, whatever the script says."""
