@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.billing.dunning import telling as dunning
 from app.billing.invoices import enclosing, sending
+from app.billing.invoices.delivery import undelivered_numbers
 from app.billing.invoices.standing import mark_sent
 from app.events.envelope import Envelope
 from app.notifications.deciding import tell_member, tell_staff
@@ -17,6 +18,7 @@ from app.notifications.documents import Document, tell_party
 from app.notifications.models import Notification
 from app.notifications.sending import sender
 from app.notifications.sources import Asked, File, Found, NotYet, Source, enter
+from app.notifications.survey import ask_for_undelivered
 from workers.registry import Consumer, register
 
 
@@ -68,6 +70,7 @@ def read_overdue(session: Session, asked: Asked) -> Found | None:
 
 for _kind in ("invoice", "credit_note"):
     enter(_kind, Source(read_document, note_sent))
+ask_for_undelivered(undelivered_numbers)
 for _kind in dunning.KINDS.values():
     enter(_kind, Source(read_overdue))
 

@@ -22,6 +22,7 @@ from app.booking.localtime import ONE_DAY, clock_instants, day_start, local_day
 from app.events.envelope import instant
 from app.events.models import Due
 from app.network.models import AuditEntry, Member, RoleGrant, Space
+from app.network.people import person_of
 from app.network.roles import MANAGE, ROLES
 from app.notifications.preferences import wanted
 from app.notifications.sources import Asked, Found
@@ -103,7 +104,7 @@ def _tell(
         return
     since = day_start(told_before(hours, today, edition), ZoneInfo(space.timezone))
     facts = {"day": today.isoformat(), "days": edition.days, "since": instant(since), "zone": space.timezone}
-    if _look(session, space, facts, now).is_empty:
+    if _look(session, space, facts, now, books=True).is_empty:
         return
     for manager in managers_of(session, space):
         if not wanted(session, manager.id, edition.kind):
@@ -156,13 +157,15 @@ def look_again(session: Session, asked: Asked) -> Found | None:
     """What a digest tells, as it is when it is composed; None when that is nothing, or nothing to them any more."""
     notification = asked.notification
     space = session.get_one(Space, notification.space_id, populate_existing=True)
-    if notification.member_id not in {member.id for member in managers_of(session, space)}:
+    manager_id = notification.member_id
+    if manager_id is None or manager_id not in {member.id for member in managers_of(session, space)}:
         return None
-    found = _look(session, space, notification.facts, notification.created_at)
+    books = space.operator_id in person_of(session, manager_id).scope.books_ids
+    found = _look(session, space, notification.facts, notification.created_at, books=books)
     return None if found.is_empty else Found({"survey": found, "slug": space.slug})
 
 
-def _look(session: Session, space: Space, facts: Mapping[str, Any], now: datetime) -> Survey:
+def _look(session: Session, space: Space, facts: Mapping[str, Any], now: datetime, *, books: bool) -> Survey:
     return survey(
         session,
         space,
@@ -170,4 +173,5 @@ def _look(session: Session, space: Space, facts: Mapping[str, Any], now: datetim
         days=facts["days"],
         since=datetime.fromisoformat(facts["since"]),
         now=now,
+        books=books,
     )

@@ -33,6 +33,7 @@ def _letter(story: Story, subject: str, title: str, line: Line) -> Letter:
         (_("Did not come"), [_dated(words, visit) for visit in found.missed]),
         (_("Closed"), [_closed(words, *closure) for closure in found.closures]),
         (_("Webhooks that were switched off"), list(found.receivers)),
+        (_("Documents that did not reach their customer"), list(found.undelivered)),
     )
     return Letter(
         subject=subject,

@@ -62,6 +62,8 @@ class Notification(Base):
         Index("ix_notification_member_id_id", "member_id", "id"),
         Index("ix_notification_party_id_id", "party_id", "id", postgresql_where=text("party_id IS NOT NULL")),
         Index("ix_notification_document_uid", "document_uid", postgresql_where=text("document_uid IS NOT NULL")),
+        Index("ix_notification_undelivered", "document_uid", postgresql_where=text(
+            "document_uid IS NOT NULL AND state IN ('suppressed', 'bounced', 'failed')")),
     )  # fmt: skip
 
 

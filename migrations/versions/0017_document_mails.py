@@ -28,6 +28,8 @@ def _notifications() -> None:
     op.create_check_constraint(op.f("ck_notification_to"), "notification", "num_nonnulls(member_id, party_id) > 0")
     told = sa.text("document_uid IS NOT NULL")
     op.create_index("ix_notification_document_uid", "notification", ["document_uid"], postgresql_where=told)
+    vain = sa.text("document_uid IS NOT NULL AND state IN ('suppressed', 'bounced', 'failed')")
+    op.create_index("ix_notification_undelivered", "notification", ["document_uid"], postgresql_where=vain)
     own = sa.text("party_id IS NOT NULL")
     op.create_index("ix_notification_party_id_id", "notification", ["party_id", "id"], postgresql_where=own)
 

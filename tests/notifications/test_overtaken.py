@@ -13,6 +13,7 @@ from app.booking.recurrence import Recurrence
 from app.network.models import Member
 from app.notifications import composing
 from app.notifications.kinds import KINDS
+from app.notifications.sources import SOURCES
 from app.notifications.standing import ONLY_WHILE
 from tests.booking.house import at
 from tests.notifications.mailbox import Mailbox, Told
@@ -164,7 +165,7 @@ def test_only_mails_of_a_cancellation_cancel_whatever_happens_meanwhile(
 
 def test_every_kind_about_a_booking_that_can_be_overtaken_says_while_what(teller: Teller) -> None:
     final = {"booking_cancelled", "displaced", "booking_expired", "booking_refused"}
-    others = {"digest", "digest_weekly", "webhook_disabled"}
+    others = {"webhook_disabled", *SOURCES}  # who reads for itself sees for itself
     assert set(ONLY_WHILE) == set(KINDS) - final - others
 
 

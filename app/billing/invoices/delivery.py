@@ -10,13 +10,15 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, column, exists, or_, select, table
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.billing.invoices.models import Invoice, Sending
 from app.db import Statement
 
 BRINGING = ("invoice", "credit_note")  # kinds of mail that bring the document itself
 VAIN = ("suppressed", "bounced", "failed")
+
+MOST = 100
 
 # What mails are called here, by their state.
 STATES = {
@@ -64,8 +66,14 @@ def undelivered() -> ColumnElement[bool]:
     return Invoice.uid.in_(_in_vain())
 
 
+def undelivered_numbers(session: Session, operator_id: int) -> list[str]:
+    """The numbers of an operator's undelivered documents, oldest first: no more than a digest can show."""
+    own = select(Invoice.number).where(Invoice.operator_id == operator_id, undelivered())
+    return list(session.scalars(own.order_by(Invoice.id).limit(MOST)))
+
+
 def _in_vain() -> Select[tuple[object]]:
-    vain, better = _mails.alias("vain"), _mails.alias("better")
+    vain, better, document = _mails.alias("vain"), _mails.alias("better"), aliased(Invoice)
     outdone = exists(
         select(better.c.id).where(
             better.c.document_uid == vain.c.document_uid,
@@ -75,16 +83,9 @@ def _in_vain() -> Select[tuple[object]]:
         )
     )
     on_paper = exists(
-        select(Sending.id).where(
-            Sending.invoice_id == Invoice.id, Sending.way == "paper", Sending.asked_at >= vain.c.created_at
-        )
+        select(Sending.id)
+        .join(document, document.id == Sending.invoice_id)
+        .where(document.uid == vain.c.document_uid, Sending.way == "paper", Sending.asked_at >= vain.c.created_at)
     )
-    return select(vain.c.document_uid).where(
-        and_(
-            vain.c.document_uid == Invoice.uid,
-            vain.c.kind.in_(BRINGING),
-            vain.c.state.in_(VAIN),
-            ~outdone,
-            ~on_paper.correlate(vain, Invoice),
-        )
-    )
+    in_vain = and_(vain.c.document_uid.is_not(None), vain.c.state.in_(VAIN), vain.c.kind.in_(BRINGING))
+    return select(vain.c.document_uid).where(in_vain, ~outdone, ~on_paper)

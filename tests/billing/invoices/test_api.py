@@ -137,7 +137,9 @@ def test_whose_books_one_keeps_and_what_documents_say(house: House) -> None:
     path = f"/operators/{house.operator.uid}/letterhead"
     assert house.api["manager"].get(path).json["prefix"] == "ATH"
     chosen = {"prefix": "CWA", "street": "Rue Haute 1", "postcode": "7800", "town": "Ath", "terms_days": 14}
-    assert house.api["manager"].put(path, json=chosen).json == chosen
-    assert house.api["manager"].get(path).json == chosen
+    assert house.api["manager"].put(path, json=chosen).json == {**chosen, "by_mail": True}
+    by_hand = {**chosen, "by_mail": False}
+    assert house.api["manager"].put(path, json=by_hand).json == by_hand
+    assert house.api["manager"].get(path).json == by_hand
     assert house.api["stranger"].put(path, json=chosen).status_code == 404
     assert house.api["manager"].put(path, json={**chosen, "prefix": "a-b"}).status_code == 422

@@ -4,7 +4,7 @@ books, who sends it again or hands it over on paper."""
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,9 @@ from app.network.accounts import erase_account
 from app.network.memberships.models import Team
 from app.network.models import Employer, Member
 from app.network.parties.models import Party
-from app.notifications import sending
+from app.notifications import digest, sending
 from app.notifications.composing import Mail
+from app.notifications.models import Notification
 from app.notifications.sending import LEASE
 from app.notifications.transport import Refused
 from app.tenancy import SYSTEM
@@ -164,11 +165,13 @@ def test_who_slept_through_its_lease_does_not_say_that_it_was_sent(post: Post) -
         post.clock.now += LEASE
         post.sender(quick).send_due()
 
-    slow.before = sleeps
+    def refuses(_mail: Mail) -> None:
+        raise Refused("5.1.1", "no such user")
+
+    slow.before, quick.before = sleeps, refuses
     post.sender(slow).send_due()
-    (row,) = post.rows()
-    assert (row.state, row.attempts, len(quick.sent)) == ("sent", 2, 1)
-    assert post.again(invoice).sent_at == row.sent_at
+    assert (post.states(), len(slow.sent)) == ([("bounced", "5.1.1")], 1)
+    assert post.again(invoice).sent_at is None, "who has the mail says what became of it"
 
 
 def test_several_senders_send_each_document_once(post: Post) -> None:
@@ -362,3 +365,25 @@ def test_what_is_settled_before_the_mail_goes_is_not_asked_for(post: Post) -> No
     mails = {mail.subject.partition(" ")[0]: mail for mail in post.mails()}
     assert "Nothing is left to pay." in mails["Invoice"].text and "IBAN" not in mails["Invoice"].text
     assert "There is nothing to pay." in mails["Credit"].text
+
+
+def test_the_morning_digest_names_what_did_not_arrive_to_who_keeps_the_books_alone(post: Post) -> None:
+    invoice = post.invoice()
+    post.change(post.ana, email=None)
+    assert post.mails() == []
+    there = a_space(post.session, operator=post.operator)
+    other = a_manager(post.session, there, email="other@spaces.example", locale="en")
+    a_role(post.session, post.manager, "manager", post.operator)
+    post.change(post.manager, email="boss@spaces.example", locale="en")
+    post.session.commit()
+    post.clock.now = datetime(2026, 3, 3, 6, 0, tzinfo=UTC)  # seven in Brussels
+    for space in (post.space, there):
+        with transaction(post.make_session, SYSTEM) as session:
+            digest.tell_managers(session, space.id, now=post.clock.now)
+    told = {mail.to: mail.text.splitlines() for mail in post.mailbox.new()}
+    assert list(told) == ["boss@spaces.example"]
+    at = told["boss@spaces.example"].index("Documents that did not reach their customer:")
+    assert told["boss@spaces.example"][at + 1] == f"- {invoice.number}"
+    with transaction(post.make_session, SYSTEM) as session:
+        untold = select(Notification.member_id).where(Notification.reason == "nothing_to_tell")
+        assert session.scalars(untold).all() == [other.id]
