@@ -76,7 +76,9 @@ class Config:
     )
     stripe_api_key: str | None = setting("STRIPE_API_KEY", None, "Secret key of the payment provider. Unset: no cards.")
     stripe_webhook_secret: str | None = setting(
-        "STRIPE_WEBHOOK_SECRET", None, "Signing secret of the payment provider's notifications."
+        "STRIPE_WEBHOOK_SECRET",
+        None,
+        "Signing secret of the payment provider's notifications; two, by a comma, while one takes the other's place.",
     )
     stripe_api_url: str | None = setting(
         "STRIPE_API_URL",

@@ -36,6 +36,7 @@ RAW = {
     "app.doctor.owed": "an operator's command; compares sums",
     "app.doctor.paid": "an operator's command; compares sums",
     "app.doctor.outgoing": "an operator's command; counts",
+    "app.doctor.payments": "an operator's command; compares sums",
     "app.housekeeping": "removes what has expired",
     "app.timekeeper": "what becomes due: rows no person ever sees",
     "app.notifications.facts": "the worker's read of one booking; refused to any other scope",

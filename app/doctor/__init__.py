@@ -23,6 +23,7 @@ from app.doctor.outgoing import OUTGOING_CHECKS
 from app.doctor.owed import OWED_CHECKS
 from app.doctor.paid import PAID_CHECKS
 from app.doctor.papers import papers_check
+from app.doctor.payments import PAYMENT_CHECKS
 
 ALL_ELSE_NEEDS = ("database", "schema")
 
@@ -49,6 +50,7 @@ def _examine_database(engine: Engine, config: Config) -> list[Finding]:
         ("archive", partial(archive_check, config)),
         *BILLING_CHECKS,
         *OWED_CHECKS,
+        *PAYMENT_CHECKS,
         *PAID_CHECKS,
         ("sealed archives", partial(sealed_archives_check, config)),
         ("papers", partial(papers_check, config)),
