@@ -34,7 +34,7 @@ KINDS: dict[str, str] = {
     "settled_after_failed": "It came after all, when it had failed: see that it was not paid twice.",
     "einvoice_failed": "A document could not be made or sent electronically: its last error says what it lacks.",
     "einvoice_queried": "A customer contests or asks before it accepts a document: answer, and credit what is due.",
-    "einvoice_rejected": "A customer or its platform rejected a document: send it again, or credit it; then close this.",
+    "einvoice_rejected": "A customer or its platform rejected a document: send it again, or credit it; close this.",
     "drawer_difference": "The cash counted is not what should be there: the difference is posted; find out why.",
 }
 
