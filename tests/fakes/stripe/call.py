@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tests.fakes.stripe.empty import LACKING, NULL
 from tests.fakes.stripe.errors import missing
 from tests.fakes.stripe.store import Thing
 
@@ -36,8 +37,13 @@ class Call:
         return int(self.fake.clock.now())
 
     def new(self, kind: str, prefix: str, **values: Any) -> Thing:
-        """A new object of this account, kept at once; every kind has id, object, created and livemode."""
-        thing = {"id": self.fake.store.new_id(prefix), "object": kind, "created": self.now, "livemode": False, **values}
+        """A new object of this account, kept at once; with the fields that its kind always has."""
+        key = self.fake.store.new_id(prefix)
+        thing = {"id": key, "object": kind, "created": self.now, "livemode": False}
+        thing.update(dict.fromkeys(NULL.get(kind, ())))
+        for name in LACKING.get(kind, ()):
+            del thing[name]
+        thing.update(values)
         return self.fake.store.add(self.account, thing)
 
     def get(self, kind: str, key: str, param: str | None = None) -> Thing:

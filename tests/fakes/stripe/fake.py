@@ -89,13 +89,16 @@ class Fake:
     def answer(self, asked: Asked) -> Answer:
         """The answer to a request, after all the checks and faults that come before and behind the work."""
         request = self._number(asked)
-        entry = {"id": request, "method": asked.method, "path": asked.path, "at": self.clock.now()}
+        entry: dict[str, Any] = {"id": request, "method": asked.method, "path": asked.path, "at": self.clock.now()}
         entry.update(key=asked.headers.get("idempotency-key"), status=None, fault=None)
         headers = {"Request-Id": request, "Stripe-Version": self.settings.api_version}
         try:
             answer = self._judged(asked, request, entry)
         except Refusal as refusal:
             answer = Answer(refusal.status, refusal.body(), refusal.headers)
+        except Exception:
+            self._crashed()
+            answer = Answer(500, server_error(began=False).body())
         entry["status"] = None if answer.lost else answer.status
         version = asked.headers.get("stripe-version")
         shown = {"Stripe-Version": version} if version else {}
@@ -136,23 +139,21 @@ class Fake:
 
     def _once(self, asked: Asked, call: Call, kind: str | None, held: float) -> Answer:
         """The work, or the kept answer of its idempotency key."""
-        keyed = asked.method == "POST" and call.key is not None
-        if keyed:
+        key = call.key if asked.method == "POST" else None
+        if key is not None:
             with self.lock:
-                now = self.clock.now()
-                kept = self.keys.begin(
-                    call.account, call.key, asked.path, call.params, now=now, request=call.request or ""
-                )
+                now, request = self.clock.now(), call.request or ""
+                kept = self.keys.begin(call.account, key, asked.path, call.params, now=now, request=request)
             if kept is not None:
                 replayed = {"Idempotent-Replayed": "true", "Original-Request": kept.request}
                 return Answer(kept.status or 0, kept.body or {}, replayed)
         time.sleep(held if kind == faults.SLOW else self.settings.latency)
         with self.lock:
             status, body, began, headers = self._worked(asked, call, kind)
-            if keyed and began:
-                self.keys.finish(call.account, call.key or "", status, body)
-            elif keyed:
-                self.keys.forget(call.account, call.key or "")
+            if key is not None and began:
+                self.keys.finish(call.account, key, status, body)
+            elif key is not None:
+                self.keys.forget(call.account, key)
         return Answer(status, body, headers)
 
     def _worked(self, asked: Asked, call: Call, kind: str | None) -> tuple[int, dict[str, Any], bool, dict[str, str]]:

@@ -84,6 +84,7 @@ def build(call: Call, given: dict[str, Any], customer: str | None) -> Thing:
         "pi",
         amount=given["amount"],
         amount_capturable=0,
+        amount_details={"tip": {}},
         amount_received=0,
         canceled_at=None,
         cancellation_reason=None,
@@ -176,11 +177,13 @@ def update(call: Call) -> Thing:
             code=attempts.UNEXPECTED,
             payment_intent=intent,
         )
-    amounts.check(call.params.get("amount", intent["amount"]), call.params.get("currency", intent["currency"]).lower())
+    wanted = {"amount": intent["amount"], "currency": intent["currency"], **call.params}
+    amounts.check(wanted["amount"], wanted["currency"].lower())
     if "customer" in call.params:
         intent["customer"] = call.get("customer", call.params["customer"], "customer")["id"]
     _hold(call, intent)
-    for name in ("amount", "currency", *TEXTS, "setup_future_usage", "shipping"):
+    intent["currency"] = wanted["currency"].lower()
+    for name in ("amount", *TEXTS, "setup_future_usage", "shipping"):
         if name in call.params:
             intent[name] = call.params[name] or None
     if NARROWED.keys() & call.params.keys():
