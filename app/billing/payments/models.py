@@ -23,6 +23,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Integer
 
+from app.billing.invoices.models import by_books, by_customer_and_books
 from app.db import Base, Key, PublicId
 from app.tenancy import Scope, by_everyone, by_the_system, is_own, seen
 
@@ -34,25 +35,12 @@ _parties = table("party", column("id"), column("member_id"), column("employer_id
 _payments = table("payment", column("id"), column("party_id"))
 
 
-def by_payer_and_books(entity: Any, scope: Scope) -> ColumnElement[bool]:
-    """Seen by the member whose party pays, that party's employer's administrators, and who keeps the operator's
-    books."""
-    row = _parties.c
-    own = select(row.id).where(or_(is_own(row.member_id, scope), row.employer_id.in_(scope.employer_ids)))
-    return entity.operator_id.in_(scope.books_ids) | entity.party_id.in_(own.scalar_subquery())
-
-
 def by_its_payment(entity: Any, scope: Scope) -> ColumnElement[bool]:
     """Seen by whoever sees the payment that it belongs to."""
     row = _parties.c
     own = select(row.id).where(or_(is_own(row.member_id, scope), row.employer_id.in_(scope.employer_ids)))
     paid = select(_payments.c.id).where(_payments.c.party_id.in_(own.scalar_subquery()))
     return entity.operator_id.in_(scope.books_ids) | entity.payment_id.in_(paid.scalar_subquery())
-
-
-def by_books(entity: Any, scope: Scope) -> ColumnElement[bool]:
-    criterion: ColumnElement[bool] = entity.operator_id.in_(scope.books_ids)
-    return criterion
 
 
 @seen(by_everyone)
@@ -77,7 +65,7 @@ class PaymentAccount(Base):
     )
 
 
-@seen(by_payer_and_books)
+@seen(by_customer_and_books)
 class PaymentMethod(Base):
     """A means of payment that a party saved with the provider. We keep its references, never its number.
 
@@ -119,7 +107,7 @@ class PaymentMethod(Base):
     )  # fmt: skip
 
 
-@seen(by_payer_and_books)
+@seen(by_customer_and_books)
 class Payment(Base):
     """Money that a party was asked for, or that came by itself (a transfer, cash): one row, one claim on the payer.
 
