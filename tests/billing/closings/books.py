@@ -18,6 +18,8 @@ from app.billing.closings.models import Closing
 from app.billing.closings.sealing import OPEN
 from app.billing.invoices.models import Invoice, InvoiceSeries
 from app.billing.ledger.posting import Entry, Posting, post
+from app.billing.payments.receiving import receive
+from app.billing.payments.refunding import refund_given, request_refund
 from app.db import TenantSession, raw, transaction
 from app.events.models import Due
 from app.ids import new_id
@@ -53,6 +55,17 @@ def record(session: Session, operator: Operator, party: Party, *, net: int, at: 
     entries = (Entry("receivable", net + vat, party.id), Entry("revenue_booking", -net), Entry("vat_due", -vat))
     a_posting(session, operator, entries, at=at, key=f"sale:{charge.uid}")
     return charge
+
+
+def pay(session: Session, operator: Operator, party: Party, *, at: datetime) -> None:
+    """EUR 500 in cash and EUR 800 by transfer come, and EUR 20 of the cash go back."""
+    for kind, cents in (("transfer", 80_000), ("cash", 50_000)):
+        payment = receive(
+            session, operator_id=operator.id, party_id=party.id, kind=kind, provider="desk", cents=cents,
+            currency="EUR", aims={}, source=f"test:{next(_numbers)}", day=at.date(), now=at,
+        )  # fmt: skip
+    refund = request_refund(session, payment, cents=2_000, reason="x", source=f"test:{next(_numbers)}", now=at)
+    refund_given(session, refund, now=at)
 
 
 def a_charge(

@@ -19,7 +19,7 @@ from app.billing.closings.archive.keys import signer
 from app.db import TenantSession, make_engine, sessions, transaction
 from app.network.models import Operator
 from app.tenancy import SYSTEM
-from tests.billing.closings.books import a_customer, archive_of, books, pass_time, record
+from tests.billing.closings.books import a_customer, archive_of, books, pass_time, pay, record
 from tests.conftest import Clock, _address, _on, copied_by
 
 _numbers = itertools.count(1)
@@ -58,6 +58,7 @@ def october(server: str, template: str, tmp_path_factory: pytest.TempPathFactory
             operator, customer = books(session), a_customer(session)
             for month, day, net in SALES:
                 record(session, operator, customer, net=net, at=datetime(2026, month, day, 10, tzinfo=UTC))
+            pay(session, operator, customer, at=datetime(2026, 10, 20, 10, tzinfo=UTC))
         clock.now = datetime(2026, 11, 2, tzinfo=UTC)
         pass_time(make_session, clock)
     key = signer(home).public_key

@@ -21,6 +21,14 @@ def _cent_of_charge(found: Members) -> None:
     found["charges.jsonl"] = found["charges.jsonl"].replace(b'"net_cents":10000', b'"net_cents":10001')
 
 
+def _cent_of_payment(found: Members) -> None:
+    found["payments.jsonl"] = found["payments.jsonl"].replace(b'"cents":50000', b'"cents":49999')
+
+
+def _means_of_payment(found: Members) -> None:
+    found["payments.jsonl"] = found["payments.jsonl"].replace(b'"kind":"cash"', b'"kind":"card"', 1)
+
+
 def _cents_that_hide(found: Members) -> None:
     """A charge that adds up in itself."""
     _cent_of_charge(found)
@@ -73,6 +81,12 @@ FORGED: dict[str, tuple[Callable[[Members], None], str]] = {
     "a cent of a charge": (_cent_of_charge, "net and VAT are not its gross"),
     "cents that hide in a charge": (_cents_that_hide, "charges EUR: net_cents is 14000, recomputed 14001"),
     "two charges swapped": (lambda found: _swapped(found, "charges.jsonl"), "what is here of charges is not"),
+    "a cent of a payment": (_cent_of_payment, "payments cash EUR: cents is 50000, recomputed 49999"),
+    "another means of payment": (_means_of_payment, "payments cash EUR: count is 1, recomputed 0"),
+    "a payment less": (
+        lambda found: _line_less(found, "payments.jsonl"),
+        "payments cash EUR: count is 1, recomputed 0",
+    ),
     "a closing less": (_closing_less, "its number does not follow"),
     "a cent of a closing": (_cent_of_closing, "its hash is not that of its content"),
     "no closings before": (_no_before, "chain before the month is not as it says"),

@@ -34,7 +34,7 @@ def test_a_month_is_made_for_an_operator_by_its_number_and_verified(run, october
     assert str(output) in made.output and october.public_key in made.output
     verified = run("verify", str(output), "--public-key", october.public_key)
     assert (verified.exit_code, "Whole and unchanged" in verified.output) == (0, True)
-    assert "4 documents, 4 postings" in verified.output
+    assert "4 documents, 7 postings" in verified.output
     assert "Compare that with the key you kept" in run("verify", str(output)).output
 
 

@@ -34,7 +34,8 @@ def test_a_closed_month_is_archived_by_itself_whole_signed_and_recorded(october:
     report = verify(sealed)
     assert report.faults == []
     assert report.counts == {
-        "documents.jsonl": 4, "postings.jsonl": 4, "charges.jsonl": 4, "closings.jsonl": 32, "before.jsonl": 2,
+        "documents.jsonl": 4, "postings.jsonl": 7, "charges.jsonl": 4, "payments.jsonl": 3, "closings.jsonl": 32,
+        "before.jsonl": 2,
     }  # fmt: skip
     with transaction(october.make_session, SYSTEM) as session:
         rows = session.scalars(select(SealedArchive).order_by(SealedArchive.month)).all()
@@ -44,6 +45,19 @@ def test_a_closed_month_is_archived_by_itself_whole_signed_and_recorded(october:
     assert report.public_key == rows[1].public_key == october.public_key
     assert [path.name for path in sealed.parent.iterdir() if path.name.startswith(".")] == []
     assert verify(sealed.with_name("2026-09.zip")).faults == []
+
+
+def test_money_is_counted_by_its_means_and_archived_with_its_evidence(october: Sealed) -> None:
+    found = members(october.path)
+    [closing] = [line for line in lines(found[format.CLOSINGS]) if '"kind":"month"' in line["snapshot"]]
+    counted = json.loads(closing["snapshot"])["totals"]["payments"]
+    assert [(row["source"], row["count"], row["cents"]) for row in counted] == [
+        ("cash", 1, 50_000), ("refund:cash", 1, 2_000), ("transfer", 1, 80_000),
+    ]  # fmt: skip
+    transfer, cash, back = lines(found[format.PAYMENTS])
+    assert (transfer["cents"], cash["cents"], back["cents"]) == (80_000, 50_000, 2_000)
+    assert (back["of"], back["payment"], back["kind"]) == ("refund", cash["id"], "cash")
+    assert sum(pays["cents"] for pays in transfer["pays"]) <= 80_000 and transfer["pays"]
 
 
 def test_an_archive_says_what_was_before_and_after_it(october: Sealed) -> None:
@@ -56,7 +70,7 @@ def test_an_archive_says_what_was_before_and_after_it(october: Sealed) -> None:
     assert manifest["heads"]["closings"]["day"]["after"]["number"] == 33
     assert manifest["heads"]["closings"]["year"] == {"before": None, "after": None}
     assert manifest["totals"]["documents"][1]["net_cents"] == 14_999
-    assert manifest["format"] == "passerelle.archive/1" and manifest["software"].startswith("passerelle ")
+    assert manifest["format"] == "passerelle.archive/2" and manifest["software"].startswith("passerelle ")
 
 
 def test_only_a_closed_month_goes_into_an_archive_wherever_it_is_wanted(october: Sealed, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -54,6 +55,24 @@ def test_what_was_changed_is_named_even_where_the_manifest_was_made_to_fit(
     assert any(said in fault for fault in report.faults), report.faults
     assert report.public_key != october.public_key
     assert any("was not made with the key" in fault for fault in verify(sealed, public_key=october.public_key).faults)
+
+
+def _as_format_1(found: Members, *, with_payments: bool) -> None:
+    """Written before payments were: without their member."""
+    manifest = json.loads(found[format.MANIFEST])
+    kept = [row for row in manifest["members"] if with_payments or row["name"] != format.PAYMENTS]
+    found[format.MANIFEST] = json.dumps(manifest | {"format": "passerelle.archive/1", "members": kept}).encode()
+    if not with_payments:
+        del found[format.PAYMENTS]
+
+
+def test_an_archive_from_before_payments_is_verified_by_what_its_format_has(sealed: Path, october: Sealed) -> None:
+    """This month had payments, which is all that is wrong with it."""
+    faults = verify(resealed(sealed, lambda found: _as_format_1(found, with_payments=False))).faults
+    assert faults and all(": payments " in fault and "recomputed 0" in fault for fault in faults), faults
+    sealed.write_bytes(october.path.read_bytes())
+    faults = verify(resealed(sealed, lambda found: _as_format_1(found, with_payments=True))).faults
+    assert "payments.jsonl: it does not belong into an archive of this format" in faults
 
 
 def test_a_manifest_that_was_changed_is_not_what_was_sealed(sealed: Path) -> None:

@@ -14,6 +14,9 @@ from app.billing.ledger import canonical as ledger
 from app.db import raw
 
 AT_A_TIME = 1000
+PAYMENT_FIELDS = (
+    "of", "posting", "currency", "kind", "payment", "provider", "source", "fee_cents", "provider_ref", "party",
+)  # fmt: skip
 
 _DOCUMENTS = raw("""
     SELECT series, sequence, number, hash, previous_hash, snapshot, finalised_at FROM invoice
@@ -44,6 +47,30 @@ _CHARGES = raw("""
     WHERE c.operator_id = :operator_id AND c.created_at >= :starts_at AND c.created_at < :ends_at
     ORDER BY c.id
 """)
+# What came is the payment's own row, beside the posting that was made of it.
+_PAYMENTS = raw("""
+    SELECT p.kind AS of, p.key AS posting, p.currency, p.created_at,
+        coalesce(m.kind, p.facts->>'kind', 'other') AS kind,
+        coalesce(r.uid, m.uid) AS uid, m.uid AS payment, m.provider, m.source, m.fee_cents,
+        coalesce(r.provider_ref, m.provider_ref) AS provider_ref, coalesce(r.settled_at, m.settled_at) AS settled_at,
+        (SELECT uid FROM party y WHERE y.id = m.party_id) AS party,
+        CASE WHEN p.key LIKE '%\\:returned' THEN -r.amount_cents WHEN p.kind = 'refund' THEN r.amount_cents
+             ELSE m.settled_cents END AS cents,
+        (SELECT sum(CASE p.kind WHEN 'payment' THEN -e.cents ELSE e.cents END)::bigint FROM ledger_entry e
+         WHERE e.posting_id = p.id AND e.account = 'receivable') AS posted_cents,
+        (SELECT json_agg(json_build_object('document', i.number, 'cents', pays.cents) ORDER BY i.id) FROM (
+            SELECT a.invoice_id, sum(a.cents)::bigint AS cents FROM allocation a
+            WHERE a.payment_id = m.id AND p.kind = 'payment' GROUP BY a.invoice_id HAVING sum(a.cents) <> 0) AS pays
+         JOIN invoice i ON i.id = pays.invoice_id) AS pays,
+        (SELECT json_agg(json_build_object('verb', c.verb, 'outcome', c.outcome, 'status', c.status, 'answer',
+                         encode(sha256(convert_to(c.answer::text, 'UTF8')), 'hex')) ORDER BY c.id)
+         FROM provider_call c WHERE c.refund_id = r.id OR (p.kind = 'payment' AND c.payment_id = m.id)) AS evidence
+    FROM posting p LEFT JOIN payment m ON m.uid = CAST(p.facts->>'payment_id' AS uuid)
+        LEFT JOIN refund r ON r.payment_id = m.id AND p.key IN ('refund:' || r.uid, 'refund:' || r.uid || '\\:returned')
+    WHERE p.operator_id = :operator_id AND p.created_at >= :starts_at AND p.created_at < :ends_at
+      AND p.kind IN ('payment', 'refund')
+    ORDER BY p.id
+""")
 
 
 def documents(session: Session, month: Closing) -> Iterator[str]:
@@ -70,6 +97,14 @@ def charges(session: Session, month: Closing) -> Iterator[str]:
         line = {name: _plain(row[name]) for name in CHARGE_FIELDS if name != "id"}
         line |= {name: _plain(row[name]) for name in ("party", "corrects", "document", "earned_on", "month", "late")}
         yield canonical(line | {"id": str(row["uid"]), "recorded_at": instant(row["created_at"])})
+
+
+def payments(session: Session, month: Closing) -> Iterator[str]:
+    for row in _streamed(session, _PAYMENTS, month):
+        line = {name: _plain(row[name]) for name in PAYMENT_FIELDS}
+        line |= {"cents": row["posted_cents"] if row["cents"] is None else row["cents"], "id": _plain(row["uid"])}
+        line |= {"settled_at": row["settled_at"] and instant(row["settled_at"]), "pays": row["pays"] or []}
+        yield canonical(line | {"evidence": row["evidence"] or [], "recorded_at": instant(row["created_at"])})
 
 
 def closing_line(closing: Closing) -> str:

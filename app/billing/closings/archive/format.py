@@ -5,6 +5,8 @@ A .zip of JSON Lines, a manifest and a signature. Each member of MEMBERS holds o
 - `documents.jsonl`: documents finalised in the month, by series and sequence; `snapshot` is the canonical text itself.
 - `postings.jsonl`: postings of the ledger with their entries, in the order of recording.
 - `charges.jsonl`: charges, in the order of recording.
+- `payments.jsonl`: money that came and went back, in the order in which it was posted, with its evidence: what the
+  provider was asked and answered (by SHA-256), and which documents it pays. Since format 2.
 - `closings.jsonl`: the month's daily closings, the month's, and the year's when the month is its last.
 - `before.jsonl`: the last closing of each kind before the month, where there is one.
 
@@ -14,10 +16,15 @@ A .zip of JSON Lines, a manifest and a signature. Each member of MEMBERS holds o
 
 from __future__ import annotations
 
-FORMAT = "passerelle.archive/1"
-DOCUMENTS, POSTINGS, CHARGES = "documents.jsonl", "postings.jsonl", "charges.jsonl"
+FORMAT = "passerelle.archive/2"
+DOCUMENTS, POSTINGS, CHARGES, PAYMENTS = "documents.jsonl", "postings.jsonl", "charges.jsonl", "payments.jsonl"
 CLOSINGS, BEFORE = "closings.jsonl", "before.jsonl"
-MEMBERS = (DOCUMENTS, POSTINGS, CHARGES, CLOSINGS, BEFORE)
+MEMBERS = (DOCUMENTS, POSTINGS, CHARGES, PAYMENTS, CLOSINGS, BEFORE)
+# What each format has: archives are kept for ten years, and all that were ever written can be verified.
+FORMATS = {
+    "passerelle.archive/1": tuple(name for name in MEMBERS if name != PAYMENTS),
+    FORMAT: MEMBERS,
+}
 MANIFEST, SIGNATURE = "manifest.json", "signature.json"
 ALGORITHM = "Ed25519"
 ENDORSEMENT = "passerelle.archive-key/1\n"  # what an old key signs of the next: this and its public key in hexadecimal

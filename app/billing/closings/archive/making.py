@@ -83,6 +83,7 @@ def make_archive(
         format.DOCUMENTS: contents.documents(session, month),
         format.POSTINGS: contents.postings(session, month),
         format.CHARGES: contents.charges(session, month),
+        format.PAYMENTS: contents.payments(session, month),
         format.CLOSINGS: map(contents.closing_line, closings),
         format.BEFORE: map(contents.closing_line, before),
     }

@@ -11,7 +11,7 @@ from app.billing.closings.archive.verifying.closings import Closings
 from app.billing.closings.archive.verifying.documents import Documents
 from app.billing.closings.archive.verifying.reader import Reader
 from app.billing.closings.archive.verifying.report import Report
-from app.billing.closings.archive.verifying.rows import Charges, Postings
+from app.billing.closings.archive.verifying.rows import Charges, Payments, Postings
 from app.billing.closings.archive.verifying.seal import check_seal
 
 
@@ -27,7 +27,8 @@ def verify(path: Path, *, public_key: str | None = None) -> Report:
         for member in (format.BEFORE, format.CLOSINGS):
             closings.read(member, reader.lines(member))
         closings.check()
-        for part in (Documents(report, manifest, closings), Postings(report, closings), Charges(report, closings)):
+        rows = (kind(report, closings) for kind in (Postings, Charges, Payments))
+        for part in (Documents(report, manifest, closings), *rows):
             for no, line in reader.lines(part.member):
                 part.take(no, line)
             part.end()

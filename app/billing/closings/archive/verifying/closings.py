@@ -32,6 +32,7 @@ class Closings:
         }
         self._starts: list[str] = []
         self._sums: list[Sums] = []
+        self._posted: list[Sums] = []
         self._digests: list[dict[str, Digest]] = []
         self._spans: list[dict[str, list[int]]] = []
 
@@ -63,6 +64,7 @@ class Closings:
         self._guarded("day", self._check_days)
         for _ in self.days:
             self._sums.append(Sums(TABLES))
+            self._posted.append(Sums({"payments": TABLES["payments"]}))
             self._digests.append({name: Digest() for name in DIGESTS})
             self._spans.append({})
 
@@ -140,6 +142,10 @@ class Closings:
     def add(self, day: int, table: str, key: tuple[Any, ...], amounts: Iterable[int]) -> None:
         self._sums[day].add(table, key, amounts)
 
+    def add_posted(self, day: int, key: tuple[Any, ...], cents: int) -> None:
+        """What a posting says of money that came or went: it must be what the payments themselves say."""
+        self._posted[day].add("payments", key, (1, cents))
+
     def add_digest(self, day: int, name: str, text: str) -> None:
         self._digests[day][name].add(text)
 
@@ -156,6 +162,8 @@ class Closings:
         named = f"closing day {said['number']} ({said['first_day']})"
         for difference in self._sums[place].differences(said["totals"]):
             self._report.fault(CLOSINGS, f"{named}: {difference}")
+        for difference in self._posted[place].differences(said["totals"]):
+            self._report.fault(CLOSINGS, f"{named}: by the postings, {difference}")
         for name in DIGESTS:
             if self._digests[place][name].hex() != said["digests"][name]:
                 self._report.fault(CLOSINGS, f"{named}: what is here of {name} is not what it closed")

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
-from app.billing.closings.archive.format import MANIFEST, MEMBERS, SIGNATURE
+from app.billing.closings.archive.format import FORMATS, MANIFEST, MEMBERS, SIGNATURE
 from app.billing.closings.archive.verifying.report import Report
 
 LONGEST = 64 << 20  # octets of a line: a document of more lines than anybody writes
+OF_SOME_FORMATS = set(MEMBERS) - set.intersection(*map(set, FORMATS.values()))
 DAMAGED = (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OverflowError)
 Json = dict[str, Any]
 
@@ -43,7 +44,7 @@ class Reader:
     def _check_names(self) -> None:
         found = self._zip.namelist() if self._zip else []
         wanted = {*MEMBERS, MANIFEST, SIGNATURE}
-        for name in sorted(wanted - set(found)) if self._zip else ():
+        for name in sorted(wanted - OF_SOME_FORMATS - set(found)) if self._zip else ():
             self._report.fault(name, "it is missing")
         for name in sorted(set(found) - wanted):
             self._report.fault(name, "it does not belong into an archive")
@@ -92,9 +93,15 @@ class Reader:
         """Say which members are not as the manifest says."""
         listed = manifest.get("members")
         said = {row.get("name"): row for row in listed if isinstance(row, dict)} if isinstance(listed, list) else {}
+        wanted = FORMATS.get(str(manifest.get("format")), MEMBERS)
         for name in MEMBERS:
             row = said.get(name)
-            if row is None:
+            if name not in wanted:
+                if name in self._read:
+                    self._report.fault(name, "it does not belong into an archive of this format")
+            elif name in OF_SOME_FORMATS and name not in self._read and self._zip is not None:
+                self._report.fault(name, "it is missing")
+            elif row is None:
                 self._report.fault(MANIFEST, f"it does not name {name}")
             elif name in self._read and (row.get("sha256"), row.get("octets"), row.get("lines")) != self._read[name]:
                 self._report.fault(name, "its SHA-256, size or number of lines is not what the manifest says")

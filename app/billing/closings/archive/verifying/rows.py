@@ -6,11 +6,13 @@ import hashlib
 import json
 from typing import Any
 
-from app.billing.closings.archive.format import CHARGE_FIELDS, CHARGES, POSTINGS
+from app.billing.closings.archive.format import CHARGE_FIELDS, CHARGES, PAYMENTS, POSTINGS
 from app.billing.closings.archive.verifying.closings import UNREADABLE, Closings
 from app.billing.closings.archive.verifying.report import Report
 
 Json = dict[str, Any]
+
+MOVED = {"payment": "", "refund": "refund:"}  # kinds of postings that move money, and how a closing calls its means
 
 
 def _sha256(text: str) -> str:
@@ -66,6 +68,23 @@ class Postings(Rows):
         credit = -sum(amount for amount in cents if amount < 0)
         self._closings.add(day, "ledger", (posting["currency"],), (1, len(cents), debit, credit))
         self._closings.add_digest(day, "postings", digest)
+        if posting["kind"] in MOVED:
+            self._count_money(day, posting)
+
+    def _count_money(self, day: int, posting: Json) -> None:
+        """By means of payment, what a payment took off its customer's account, and what a refund put back on it."""
+        owed = sum(entry["cents"] for entry in posting["entries"] if entry["account"] == "receivable")
+        source = MOVED[posting["kind"]] + (posting["facts"].get("kind") or "other")
+        self._closings.add_posted(day, (source, posting["currency"]), owed if posting["kind"] == "refund" else -owed)
+
+
+class Payments(Rows):
+    member, what = PAYMENTS, "payment"
+
+    def _take(self, line: Json) -> None:
+        named, source = line["posting"], MOVED[line["of"]] + line["kind"]
+        if (day := self._day(named, line)) is not None:
+            self._closings.add(day, "payments", (source, line["currency"]), (1, line["cents"]))
 
 
 class Charges(Rows):

@@ -8,7 +8,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from app.billing.closings.archive.format import ALGORITHM, ENDORSEMENT, FORMAT, MANIFEST, SIGNATURE
+from app.billing.closings.archive.format import ALGORITHM, ENDORSEMENT, FORMATS, MANIFEST, SIGNATURE
 from app.billing.closings.archive.verifying.reader import Reader
 from app.billing.closings.archive.verifying.report import Report
 
@@ -23,8 +23,8 @@ def check_seal(reader: Reader, report: Report, expected: str | None) -> Json:
         _check_signature(report, octets, signature)
     if expected and signature and not _trusted(manifest, str(signature.get("public_key")), expected.lower()):
         report.fault(SIGNATURE, f"it was not made with the key {expected}, nor with one that key signed")
-    if manifest and manifest.get("format") != FORMAT:
-        report.fault(MANIFEST, f"its format is {manifest.get('format')}, not {FORMAT}")
+    if manifest and manifest.get("format") not in FORMATS:
+        report.fault(MANIFEST, f"its format is {manifest.get('format')}, not {' or '.join(FORMATS)}")
     return manifest
 
 
