@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response, make_response, redirect, request, url_for
+from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.billing.invoices import listing
@@ -15,8 +16,11 @@ from app.billing.invoices.models import Invoice
 from app.billing.papers import files, wanting
 from app.billing.papers.document import Document
 from app.billing.papers.overview import month_of_books
+from app.billing.papers.square_svg import svg
+from app.billing.payments.transfers import transfers_for
 from app.errors import Invalid
 from app.network import audit
+from app.network.models import Operator
 from app.network.operators import kept_operator
 from app.web.site import ZONE, blueprint
 from app.web.visits import Visit, page, visiting
@@ -50,7 +54,11 @@ def invoice(invoice_id: UUID) -> Response:
 def _shown(visit: Visit, invoice_id: UUID) -> dict[str, Any]:
     person, found = visit.member, _looked_at(visit, invoice_id)
     (shown,) = listing.shown(visit.session, [found], now=visit.now)
-    return {"person": person, "shown": shown, "document": Document.of(found.snapshot)}
+    operator = visit.session.get_one(Operator, found.operator_id)
+    transfer = next(iter(transfers_for(visit.session, operator, [found])), None)
+    square = Markup(svg(transfer.epc)) if transfer and transfer.epc else None
+    paying = {"transfer": transfer, "square": square}
+    return {"person": person, "shown": shown, "document": Document.of(found.snapshot), **paying}
 
 
 @blueprint.get("/invoices/<uuid:invoice_id>.pdf")
