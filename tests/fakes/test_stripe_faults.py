@@ -63,8 +63,23 @@ def test_errors_are_kept_once_the_work_began_and_not_before(client: stripe.Strip
     assert len(client.v1.payment_intents.list().data) == 1
     with pytest.raises(stripe.InvalidRequestError):
         client.v1.payment_intents.create(payment(amount=1), options=keyed("mended"))
+    client.v1.payment_intents.confirm(declined.value.error.payment_intent["id"], {"payment_method": "pm_card_visa"})
+    with pytest.raises(stripe.CardError) as declined:
+        client.v1.payment_intents.create(payment("pm_card_visa_chargeDeclined"), options=keyed("declined"))
+    assert declined.value.error.payment_intent["status"] == "requires_payment_method", "the past is replayed"
     mended = client.v1.payment_intents.create(payment(), options=keyed("mended"))
     assert mended.status == "succeeded"
+
+
+def test_an_error_that_is_replayed_shows_the_intent_as_it_was(client: stripe.StripeClient, fake: Fake) -> None:
+    debit = client.v1.payment_intents.create(payment("pm_sepaDebit_success"))
+    shown = []
+    for _ in range(2):
+        with pytest.raises(stripe.InvalidRequestError) as refusal:
+            client.v1.payment_intents.cancel(debit.id, options=keyed("cancel"))
+        shown.append(refusal.value.error.payment_intent["status"])
+        fake.control("POST", "clock", advance=601)
+    assert shown == ["processing", "processing"]
 
 
 def test_a_key_is_forgotten_after_a_day_and_is_per_account(client: stripe.StripeClient, fake: Fake) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import copy
 import json
 import sys
 import threading
@@ -165,7 +166,7 @@ class Fake:
             return 200, body, True, {}
         except Refusal as refusal:
             self.changes += refusal.began
-            return refusal.status, refusal.body(), refusal.began, refusal.headers
+            return refusal.status, copy.deepcopy(refusal.body()), refusal.began, refusal.headers
         except Exception:
             self._crashed()
             failure = server_error(began=True)
