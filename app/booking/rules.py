@@ -56,7 +56,8 @@ class Rules:
 class Standing:
     """The facts about a person that rules ask for: who they are here, and what they have booked already.
 
-    `access` are the access hours of the plans they hold here; none where one of these holds at any time. Minutes used
+    `access` are the access hours of the plans they hold here; none where one of these holds at any time.
+    `suspended_since` is when the operator stopped taking bookings from them, for what they have not paid. Minutes used
     are those of the local day, week (from Monday) and month in which the booking would start; a booking counts whole in
     the period it starts in. Other bookings only: leave out the one being moved.
     """
@@ -65,6 +66,7 @@ class Standing:
     is_member: bool = False
     access: tuple[WeeklyHours, ...] = ()
     is_staff: bool = False
+    suspended_since: datetime | None = None
     used_day_minutes: int = 0
     used_week_minutes: int = 0
     used_month_minutes: int = 0
@@ -163,6 +165,11 @@ def _access_of_the_day(case: Case) -> list[list[str]]:
     return hours_on(case.local_start.date(), case.standing.access)
 
 
+def _since_written(case: Case) -> str | None:
+    since = case.standing.suspended_since
+    return since.astimezone(case.hours.zone).isoformat(timespec="seconds") if since else None
+
+
 def _earliest(case: Case) -> datetime:
     """Who walks in sits down at once: the step that runs may still be booked, unless somebody has to say yes first."""
     if case.standing.is_staff:
@@ -223,6 +230,7 @@ ROWS: tuple[Row, ...] = (
     Row("opening_hours", _closed, _openings_of_the_day, binds_staff=True),
     Row("access_hours", _plan_is_shut, _access_of_the_day),
     Row("audience", _not_admitted, attrgetter("rules.audience")),
+    Row("suspended", lambda case: case.standing.suspended_since is not None, _since_written),
     Row("in_the_past", lambda case: case.start < _earliest(case), _earliest_written, binds_staff=True),
     Row("lead_time", _too_soon, attrgetter("rules.lead_minutes")),
     Row("horizon", lambda case: _days_ahead(case) > case.rules.horizon_days, attrgetter("rules.horizon_days")),

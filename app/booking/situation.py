@@ -64,6 +64,8 @@ _LOOK = Statement(
     f"""
     SELECT s.revision, ms.held, usage.day, usage.week, usage.month,
         (SELECT {_PARTY} FROM party y WHERE y.member_id = :member) AS party,
+        (SELECT min(x.since) FROM booking_suspension x
+          WHERE x.member_id = :member AND x.operator_id = s.operator_id AND x.lifted_at IS NULL) AS suspended_since,
         (SELECT b.unit_ids[1] FROM booking b WHERE b.member_id = :member AND b.resource_id = :resource
           ORDER BY b.starts_at DESC LIMIT 1) AS last_unit,
         (SELECT json_agg(json_build_array(near.unit_id, near.taken, near.before, near.after)) FROM (
@@ -144,6 +146,7 @@ def look(
         is_member=bool(held or shut),
         access=access,
         is_staff=person.may(FRONT_DESK, offer.space_id),
+        suspended_since=row.suspended_since,
         used_day_minutes=int(row.day or 0),
         used_week_minutes=int(row.week or 0),
         used_month_minutes=int(row.month or 0),

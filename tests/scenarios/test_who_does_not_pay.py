@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders import a_pool
 from tests.scenarios.conftest import Town
 from tests.scenarios.test_a_document_in_the_post import Office, enclosed
 
@@ -63,3 +64,28 @@ def test_who_goes_on_not_paying_is_given_notice_charged_and_suspended(town: Town
     assert claimed["total"]["amount_cents"] == 2000 + 70  # EUR 20, and 20 days at 10.5 % on EUR 121.00
     mornings(town, 20)
     assert [mail.subject.split(" ")[0] for mail in office.mails()] == ["Réservations"]
+
+
+def test_who_is_suspended_books_nothing_new_until_it_is_paid(town: Town, tmp_path: Path) -> None:
+    office = reminding(town, tmp_path, locale="fr")
+    pool = a_pool(town.session, town.space)
+    town.session.commit()
+    first = {"resource_id": str(pool.uid), **town.period("09:00", "10:00", days=1)}
+    booked = office.customer.post("/bookings", json=first).json
+    mornings(town, 75)
+    town.everyone_is_told()
+    wish = {"resource_id": str(pool.uid), **town.period("09:00", "10:00", days=1)}
+    refused = office.customer.post("/bookings", json=wish)
+    assert (refused.status_code, refused.json["rule"]) == (422, "suspended"), refused.json
+    assert office.customer.post("/quotes", json=wish).json["refusal"]["rule"] == "suspended"
+    assert office.customer.get(f"/bookings/{booked['id']}").json["status"] != "cancelled"
+
+    for invoice in office.customer.get("/invoices").json:
+        receipt = {
+            "party_id": str(office.party.uid), "kind": "cash", "space_id": str(town.space.uid),
+            "amount_cents": invoice["open_cents"], "invoice_ids": [invoice["id"]],
+        }  # fmt: skip
+        paid = office.manager.post(f"/operators/{office.operator.uid}/receipts", json=receipt)
+        assert paid.status_code == 201, paid.json
+    town.everyone_is_told()
+    assert office.customer.post("/bookings", json=wish).status_code == 201
