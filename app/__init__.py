@@ -26,6 +26,7 @@ BLUEPRINTS = (
     ("app.booking.calendar.api", None),
     ("app.notifications.api", "/api/v1"),
     ("app.webhooks.api", "/api/v1"),
+    ("app.billing.bank.api", "/api/v1"),
     ("app.billing.closings.api", "/api/v1"),
     ("app.billing.vat_return.api", "/api/v1"),
     ("app.billing.invoices.api", "/api/v1"),

@@ -12,6 +12,7 @@ from dataclasses import replace
 import click
 
 from app.commands.archives import archive
+from app.commands.bank import bank
 from app.commands.billing import close_month, unbilled
 from app.commands.demo import demo
 from app.commands.einvoices import e_reporting, einvoices
@@ -90,7 +91,20 @@ def migrate() -> None:
     click.echo(f"The schema is at {schema_head()}.")
 
 
-for topic in (archive, close_month, demo, e_reporting, einvoices, events, ledger, mail, settings, unbilled, vat_return):
+for topic in (
+    archive,
+    bank,
+    close_month,
+    demo,
+    e_reporting,
+    einvoices,
+    events,
+    ledger,
+    mail,
+    settings,
+    unbilled,
+    vat_return,
+):
     passerelle.add_command(topic)
 
 

@@ -143,6 +143,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "town": "Ath",
         "terms_days": 30,
     },
+    "match_bank_line": {"invoices": [{"invoice_id": _ID, "amount_cents": 12100}]},
+    "dismiss_bank_line": {"reason": "Loyer, déjà comptabilisé"},
     "change_notification_preferences": {"reminder": False, "digest_weekly": True},
     "send_einvoice": {"format": "peppol"},
     "replace_einvoicing": {"peppol_from": "2027-01-01", "platform_from": None, "platform_format": "ubl-fr"},

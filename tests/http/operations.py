@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from importlib import import_module
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import BLUEPRINTS
+from app.billing.bank.models import BankLine, BankStatement
 from app.billing.dunning.models import DunningStop
 from app.billing.invoices.models import Invoice
 from app.billing.payments.drawer_models import CashDrawer
@@ -87,7 +88,7 @@ def a_place(session: Session, clock: Clock) -> Place:
         "operator_id": session.get_one(Operator, space.operator_id).uid,
         "invoice_id": an_invoice(session, space, manager, now=clock.now).uid,
         **_billed(session, manager), **_paid(session, space, clock), **_a_stop(session, space, manager, clock),
-        **_a_webhook(session, space, clock), **_a_membership(session, space, manager),
+        **_a_bank_line(session, space), **_a_webhook(session, space, clock), **_a_membership(session, space, manager),
     }  # fmt: skip
     texts = {name: str(uid) for name, uid in ids.items()}
     return Place(space, manager, token, {**texts, "account": "receivable", "space": space.slug, "day": "2026-03-02"})
@@ -129,6 +130,14 @@ def _a_membership(session: Session, space: Space, manager: Member) -> dict[str, 
     plan = session.get_one(Plan, version.plan_id)
     ids = {"membership_id": membership.uid, "version_id": version.uid, "plan_id": plan.uid}
     return {**ids, "team_id": team.uid, "member_id": manager.uid}
+
+
+def _a_bank_line(session: Session, space: Space) -> dict[str, Any]:
+    owned = {"operator_id": space.operator_id, "currency": "EUR"}
+    read = {"format": "camt.053.001.08", "reference": "1", "opening_cents": 0, "closing_cents": 100, "lines": 1}
+    statement = saved(session, BankStatement(**owned, **read, sha256="", position=1))
+    line = BankLine(**owned, statement_id=statement.id, key="k", position=1, booked_on=date(2026, 3, 1), cents=100)
+    return {"statement_id": statement.uid, "line_id": saved(session, line).uid}
 
 
 def _a_webhook(session: Session, space: Space, clock: Clock) -> dict[str, Any]:

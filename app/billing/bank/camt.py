@@ -13,11 +13,10 @@ from typing import Any
 from lxml import etree
 
 from app.billing.bank.camt_entries import Shape, amount, day, movements_of, text_of
-from app.billing.bank.movements import Movement, Statement, StatementRefused
+from app.billing.bank.movements import LARGEST, Movement, Statement, StatementRefused
 
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:"
 FORMATS = ("camt.053.001.02", "camt.053.001.04", "camt.053.001.08")
-LARGEST = 32 * 1024 * 1024  # octets
 MOST_STATEMENTS = 400
 OPENING, CLOSING = ("OPBD", "PRCD", "ITBD"), ("CLBD", "ITBD")
 _PACKED = {b"\x1f\x8b": "gzip", b"PK": "zip", b"BZ": "bzip2", b"\xfd7": "xz"}

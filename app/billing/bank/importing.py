@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.billing.bank import camt, settling
+from app.billing.bank import settling
 from app.billing.bank.models import BankStatement
 from app.billing.bank.movements import Movement, Statement, StatementRefused
 from app.billing.bank.taking import House
@@ -59,6 +59,8 @@ def import_file(
 
     The caller has seen to it that whoever asks keeps the operator's books.
     """
+    from app.billing.bank import camt  # lxml is not loaded where no statement comes
+
     statements = camt.read(octets)
     for statement in statements:
         _check(statement, operator)

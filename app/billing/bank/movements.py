@@ -7,6 +7,8 @@ from datetime import date
 
 from app.errors import Invalid
 
+LARGEST = 32 * 1024 * 1024  # octets of a file
+
 
 class StatementRefused(Invalid):
     """The file is no statement that can be taken; nothing of it was written."""

@@ -33,11 +33,12 @@ def proposals(line: Movement, facts: Facts) -> list[Proposal]:
         return []
     best: dict[tuple[int, ...], Proposal] = {}
     for rule in RULES:
-        for found in rule(line, facts):
-            key = tuple(invoice_id for invoice_id, _ in found.aims)
-            if key not in best or best[key].certainty < found.certainty:
-                best[key] = found
-    return sorted(best.values(), key=lambda each: (-each.certainty, each.aims))[:MOST]
+        for one in rule(line, facts):
+            key = tuple(invoice_id for invoice_id, _ in one.aims)
+            if key not in best or best[key].certainty < one.certainty:
+                best[key] = one
+    found = sorted(best.values(), key=lambda each: (-each.certainty, each.aims))[:MOST]
+    return found or list(amount_alone(line, facts))
 
 
 def mistyped(line: Movement, facts: Facts) -> Iterator[Proposal]:
@@ -122,7 +123,7 @@ def _sums(register: Register, opened: list[int], cents: int) -> Iterator[tuple[i
 
 
 def amount_alone(line: Movement, facts: Facts) -> Iterator[Proposal]:
-    """Only one open invoice of all has this amount."""
+    """Where nothing else is known: only one open invoice of all has this amount."""
     found = facts.register.by_amount.get(line.cents, set())
     if len(found) == 1:
         (invoice_id,) = found
@@ -143,5 +144,5 @@ def _filled(register: Register, invoices: list[int], cents: int) -> tuple[tuple[
 
 
 RULES: tuple[Callable[[Movement, Facts], Iterator[Proposal]], ...] = (
-    mistyped, without_zeros, named_otherwise, known_party, amount_alone,
+    mistyped, without_zeros, named_otherwise, known_party,
 )  # fmt: skip

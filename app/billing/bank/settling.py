@@ -8,12 +8,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from app.billing.bank import matching, proposing, reading, returning
+from app.billing.bank.bulk import Bulk
 from app.billing.bank.matching import Verdict
-from app.billing.bank.models import BankLine, BankProposal
 from app.billing.bank.movements import Movement
 from app.billing.bank.owing import Came, Facts
 from app.billing.bank.proposing import Proposal
@@ -26,6 +25,17 @@ if TYPE_CHECKING:
     from app.billing.bank.importing import Keyed
 
 _IDS = Statement("SELECT nextval(pg_get_serial_sequence('bank_line', 'id')) AS id FROM generate_series(1, :count)")
+_LINES = Bulk(
+    "bank_line", id="bigint", uid="uuid", operator_id="bigint", statement_id="bigint", key="text", position="int",
+    booked_on="date", cents="bigint", currency="text", code="text", is_reversal="boolean", return_reason="text",
+    end_to_end_id="text", bank_ref="text", structured="text", remittance="text", counterparty_name="text",
+    counterparty_iban="text", state="text", rule="text", reasons="jsonb", party_id="bigint", payment_id="bigint",
+    decided_at="timestamptz",
+)  # fmt: skip
+_PROPOSALS = Bulk(
+    "bank_proposal", uid="uuid", operator_id="bigint", line_id="bigint", party_id="bigint", certainty="int",
+    reasons="jsonb", aims="jsonb",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -53,9 +63,8 @@ def settle(
     decided = [Decided(row.id, new_id(), each.key, each.line) for row, each in zip(rows, new, strict=True)]
     dues = _decide(session, house, decided)
     payments = _take(session, house, decided, dues, now)
-    session.execute(insert(BankLine), [_row(house, statement_id, each, now) for each in decided])
-    if proposed := [_proposal(house, each, found) for each in decided for found in each.proposals]:
-        session.execute(insert(BankProposal), proposed)
+    _LINES.insert(session, [_row(house, statement_id, each, now) for each in decided])
+    _PROPOSALS.insert(session, [_proposal(house, each, found) for each in decided for found in each.proposals])
     others = [(each.uid, each.line, each.verdict.account) for each in decided if each.verdict and each.verdict.account]
     post_others(session, house, [(uid, line, str(account)) for uid, line, account in others], now=now)
     returning.follow(session, house, decided, payments, now=now)

@@ -11,14 +11,13 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
+from app.billing.bank.bulk import Bulk
 from app.billing.bank.movements import Movement
 from app.billing.ledger.posting import Entry, Posting, post
 from app.billing.months import Books
 from app.billing.payments import posting
-from app.billing.payments.models import Allocation, PaymentAim
 from app.billing.payments.standing import Due
 from app.db import Statement
 from app.events.outbox import insert_events
@@ -34,6 +33,11 @@ _PAYMENTS = Statement("""
          AS p(uid, party_id, source, kind, cents)
     RETURNING id, uid
 """)
+_AIMS = Bulk("payment_aim", payment_id="bigint", invoice_id="bigint", cents="bigint")
+_ALLOCATIONS = Bulk(
+    "allocation", operator_id="bigint", payment_id="bigint", invoice_id="bigint", cents="bigint", source="text",
+    created_at="timestamptz",
+)  # fmt: skip
 _PARTIES = Statement("SELECT id, uid FROM party WHERE id = ANY(:ids)")
 _TASKS = Statement("""
     INSERT INTO money_task (uid, operator_id, kind, key, party_id, payment_id, invoice_id, cents, currency, opened_at)
@@ -89,8 +93,7 @@ def take(session: Session, house: House, payments: Sequence[Taken], dues: Mappin
         for each in payments
         for key in sorted(each.aims)
     ]
-    if aims:
-        session.execute(insert(PaymentAim), aims)
+    _AIMS.insert(session, aims)
     post(session, [posting.settled(_money(house, each), gross_cents=each.line.cents, fee_cents=0) for each in payments],
          now=now)  # fmt: skip
     _allocate(session, house, payments, dues, now)
@@ -152,8 +155,7 @@ def _allocate(
                 free, missing, left[key] = free - cents, missing - cents, left[key] - cents
         if free or missing:
             tasks.append(_task(each, "double" if paid_before else "overpaid", free, missing))
-    if rows:
-        session.execute(insert(Allocation), rows)
+    _ALLOCATIONS.insert(session, rows)
     if tasks:
         names = ("uids", "kinds", "keys", "party_ids", "payment_ids", "invoice_ids", "cents")
         columns = {name: list(values) for name, values in zip(names, zip(*tasks, strict=True), strict=True)}
