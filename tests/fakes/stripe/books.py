@@ -40,9 +40,7 @@ class Books:
 
     def refunded(self, charge: str, refund: str, at: int, amount: int) -> None:
         """`amount` cents went back to the payer; raises BooksBroken for more than the charge has left."""
-        line = self.charges[charge]
-        if line["refunded"] + amount > line["charged"]:
-            self._break(f"{refund} gives back {amount} of {charge}: {line['charged']} less {line['refunded']} is left")
+        self._must_have(charge, refund, amount)
         self._on_charge(charge, "refund", at, [("balance", -amount), ("payers", amount)], refund)
         self._count(charge, refunded=amount)
 
@@ -52,7 +50,8 @@ class Books:
         self._count(charge, refunded=-amount)
 
     def disputed(self, charge: str, dispute: str, at: int, amount: int, fee: int) -> None:
-        """The payer's bank took `amount` back, and the provider a fee."""
+        """The payer's bank took `amount` back, and the provider a fee; raises BooksBroken as a refund does."""
+        self._must_have(charge, dispute, amount)
         lines = [("balance", -amount - fee), ("payers", amount), ("dispute_fees", fee)]
         self._on_charge(charge, "dispute", at, lines, dispute)
         self._count(charge, disputed=amount, dispute_fee=fee)
@@ -96,6 +95,12 @@ class Books:
         self.entries.append(
             {**entry, "reference": reference, "charge": charge, "lines": [list(line) for line in lines]}
         )
+
+    def _must_have(self, charge: str, reference: str, amount: int) -> None:
+        line = self.charges[charge]
+        gone = line["refunded"] + line["disputed"]
+        if gone + amount > line["charged"]:
+            self._break(f"{reference} gives back {amount} of {charge}: {line['charged']} less {gone} is left")
 
     def _count(self, charge: str, **amounts: int) -> None:
         for name, amount in amounts.items():
