@@ -43,7 +43,7 @@ class PaymentRequested(DomainEvent):
     "payment.settled",
     version=1,
     aggregate="payment",
-    by="billing.payments.settling",
+    by="billing.payments.telling",
     says={
         **_SAYS,
         "kind": _KIND,

@@ -17,12 +17,11 @@ from sqlalchemy.orm import Session
 
 from app.billing.ledger.posting import post
 from app.billing.months import HOME_ZONE, Books, hold_books
-from app.billing.payments import posting
+from app.billing.payments import posting, telling
 from app.billing.payments.allocating import allocate_payment
 from app.billing.payments.models import Payment, PaymentAim
 from app.errors import Invalid, Problem
 from app.events.outbox import insert_event
-from app.events.payment_facts import PaymentSettled
 from app.ids import new_id
 from app.network.models import Operator, Space
 from app.network.parties.models import Party
@@ -112,13 +111,12 @@ def _zone(session: Session, operator_id: int) -> ZoneInfo:
 
 
 def _tell(session: Session, payment: Payment, now: datetime) -> None:
-    fact = PaymentSettled(
-        payment_id=str(payment.uid),
-        operator_id=str(_uid(session, Operator, payment.operator_id)),
-        party_id=str(_uid(session, Party, payment.party_id)),
+    fact = telling.settled(
+        payment=payment.uid,
+        operator=_uid(session, Operator, payment.operator_id),
+        party=_uid(session, Party, payment.party_id),
         kind=payment.kind,
-        amount_cents=payment.settled_cents,
-        fee_cents=0,
+        cents=payment.settled_cents,
         currency=payment.currency,
     )
     insert_event(session, fact, aggregate_id=payment.uid, seq=1, at=now)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.billing.ledger.posting import post
 from app.billing.months import Books
-from app.billing.payments import disputes, posting, refunding, states
+from app.billing.payments import disputes, posting, refunding, states, telling
 from app.billing.payments.allocating import allocate_payment
 from app.billing.payments.days import money_of
 from app.billing.payments.evidence import evidence_of
@@ -20,7 +20,7 @@ from app.billing.payments.orders import account_of, operator_uid, party_uid
 from app.billing.payments.port import Found, Heard
 from app.billing.payments.tasks import open_task
 from app.events.outbox import record
-from app.events.payment_facts import PaymentFailed, PaymentSettled
+from app.events.payment_facts import PaymentFailed
 
 
 def hear(
@@ -66,15 +66,15 @@ def _settle(session: Session, payment: Payment, found: Found, books: Books, now:
     money = money_of(session, payment, books, now=now)
     post(session, [posting.settled(money, gross_cents=found.settled_cents, fee_cents=found.fee_cents)], now=now)
     allocate_payment(session, payment, now=now)
-    fact = PaymentSettled(
-        payment_id=str(payment.uid),
-        operator_id=str(operator_uid(session, payment.operator_id)),
-        party_id=str(party_uid(session, payment.party_id)),
+    fact = telling.settled(
+        payment=payment.uid,
+        operator=operator_uid(session, payment.operator_id),
+        party=party_uid(session, payment.party_id),
         kind=payment.kind,
-        amount_cents=found.settled_cents,
+        cents=found.settled_cents,
         fee_cents=found.fee_cents,
         currency=payment.currency,
-        booking_id=str(payment.booking_uid) if payment.booking_uid else None,
+        booking=payment.booking_uid,
     )
     record(session, payment, fact, at=now)
 
