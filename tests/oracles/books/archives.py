@@ -56,6 +56,10 @@ def closings(exported: Exported) -> Iterator[str]:
         heads[content["kind"]] = content["number"], record["hash"]
         recorded = [d for d in exported.documents if content["starts_at"] <= d["recorded_at"] < content["ends_at"]]
         before = [d for d in exported.documents if d["recorded_at"] < content["ends_at"]]
+        for name, begins in (("totals", content["starts_at"]), ("grand_totals", "")):
+            money = [p for p in exported.payments if begins <= p["recorded_at"] < content["ends_at"]]
+            stated = {row["source"]: (row["count"], row["cents"]) for row in content[name]["payments"]}
+            yield from differs(f"payments of {what}, {name}", _paid(money), stated)
         for name, documents in (("totals", recorded), ("grand_totals", before)):
             yield from differs(f"documents of {what}, {name}", _sums(documents), _closed(content[name], "documents"))
             yield from differs(f"VAT of {what}, {name}", _taxes(documents), _closed(content[name], "taxes"))
@@ -69,6 +73,16 @@ def _sums(documents: list[Json]) -> dict[tuple[object, ...], tuple[int, ...]]:
         found[(content["kind"],)][0] += sum(nets)
         found[(content["kind"],)][1] += sum(vats)
     return {key: tuple(sums) for key, sums in found.items()}
+
+
+def _paid(payments: list[Json]) -> dict[str, tuple[int, int]]:
+    """How many, and how much, by means; what went back apart."""
+    found: dict[str, tuple[int, int]] = {}
+    for payment in payments:
+        means = ("refund:" if payment["of"] == "refund" else "") + payment["kind"]
+        count, cents = found.get(means, (0, 0))
+        found[means] = count + 1, cents + payment["cents"]
+    return found
 
 
 def _taxes(documents: list[Json]) -> dict[tuple[object, ...], tuple[int, ...]]:

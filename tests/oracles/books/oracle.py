@@ -20,13 +20,15 @@ from tests.oracles.books.returns import RATES, UNION, expected_boxes
 # The plan of each country: customers, VAT that is due. Whatever else begins with 6 or 7 is the year's result.
 CUSTOMERS = {"BE": "400", "FR": "411"}
 VAT_DUE = {"BE": "4510", "FR": "44571"}
+# Where money is that came in cash, and by a card on the desk's terminal until the bank has it.
+MONEY = {"BE": {"cash": "57", "terminal": "58"}, "FR": {"cash": "53", "terminal": "511"}}
 
 
 def objections(exported: Exported) -> list[str]:
     """Each sentence names a file, what was expected and what was found."""
     told: list[str] = []
-    for look in (packing, chains, _documents, _grounds, _charges, _vat_returns, _ledger, _customers, _trial_balance,
-                 _postings, closings):  # fmt: skip
+    for look in (packing, chains, _documents, _grounds, _charges, _vat_returns, _ledger, _customers, _money,
+                 _trial_balance, _postings, closings):  # fmt: skip
         told += [f"{look.__name__.strip('_')}: {fault}" for fault in look(exported)]
     return told
 
@@ -35,6 +37,11 @@ def half_up(exact: Fraction) -> int:
     """To whole cents; a half goes away from zero."""
     rounded = int((abs(exact) * 2 + 1) // 2)
     return rounded if exact >= 0 else -rounded
+
+
+def came(payment: Json) -> int:
+    """Cents that came; below zero those that went back."""
+    return int(payment["cents"]) * (-1 if payment["of"] == "refund" else 1)
 
 
 def sign(content: Json) -> int:
@@ -173,7 +180,7 @@ def _ledger(exported: Exported) -> Iterator[str]:
     turnover = -sum(cents for account, cents in balances.items() if account[0] == "7")
     if abs(turnover - net) > len(exported.contents):
         yield f"turnover should be {net} but for rounding, is {turnover}"
-    known = (customers, vat_due, "6", "7")
+    known = (customers, vat_due, "6", "7", *MONEY[exported.country].values())
     waiting = {account: cents for account, cents in balances.items() if cents and not account.startswith(known)}
     yield from differs("what waits for an invoice or was prepaid", {}, waiting)
 
@@ -188,6 +195,8 @@ def _customers(exported: Exported) -> Iterator[str]:
     for content in exported.contents:
         owed[content["buyer"]["id"]] += sign(content) * content["totals"]["gross_cents"]
         codes[content["buyer"]["id"]].add(code_of.get(content["number"], "none"))
+    for payment in exported.payments:
+        owed[payment["party"]] -= came(payment)
     yield from differs("customers with several codes", [], [party for party, held in codes.items() if len(held) > 1])
     given = [code for held in codes.values() for code in held]
     yield from differs("codes of several customers", len(set(given)), len(given))
@@ -195,6 +204,21 @@ def _customers(exported: Exported) -> Iterator[str]:
         found = sum(row.cents for row in rows if row.customer in held)
         yield from differs(f"what {party} owes", owed[party], found)
     yield from differs("what all owe", sum(owed.values()), sum(row.cents for row in rows))
+
+
+def _money(exported: Exported) -> Iterator[str]:
+    """What came and did not go back is where money of its means is; none of it pays more than it is."""
+    held: Counter[str] = Counter()
+    for payment in exported.payments:
+        held[payment["kind"]] += came(payment)
+        paid = sum(part["cents"] for part in payment["pays"])
+        if payment["of"] == "payment" and not 0 <= paid <= payment["cents"]:
+            yield f"payment {payment['id']} of {payment['cents']} pays {paid}"
+    balances = _balances(exported)
+    for kind, prefix in MONEY[exported.country].items():
+        found = sum(cents for account, cents in balances.items() if account.startswith(prefix))
+        yield from differs(f"money on {prefix}", held[kind], found)
+    yield from differs("means of payment", set(), held.keys() - MONEY[exported.country].keys())
 
 
 def _balances(exported: Exported) -> Counter[str]:

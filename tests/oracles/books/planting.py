@@ -53,6 +53,18 @@ def document(exported: Exported, change: Change, *, of: str = "invoice") -> Expo
     return in_archive(exported, "documents.jsonl", sealed_again(change, of=of))
 
 
+def a_payment(exported: Exported) -> Exported:
+    return in_archive(exported, "payments.jsonl", lambda records: _add(records[0], "cents"), nth=1)
+
+
+def a_payment_left_out(exported: Exported) -> Exported:
+    return in_archive(exported, "payments.jsonl", lambda records: records.pop(0), nth=1)
+
+
+def a_means_of_payment(exported: Exported) -> Exported:
+    return in_archive(exported, "payments.jsonl", lambda records: records[0].update(kind="terminal"), nth=1)
+
+
 def a_lines_net(exported: Exported) -> Exported:
     return document(exported, lambda content: _add(content["lines"][0], "net_cents"))
 

@@ -47,6 +47,11 @@ class Exported:
         return self._records("charges.jsonl")
 
     @cached_property
+    def payments(self) -> list[Json]:
+        """Money that came (`of` payment) or went back (`of` refund, its cents positive too)."""
+        return self._records("payments.jsonl")
+
+    @cached_property
     def closings(self) -> list[Json]:
         """As `documents`; in the order of their kind."""
         found = [{**record, "content": json.loads(record["snapshot"])} for record in self._records("closings.jsonl")]

@@ -50,6 +50,22 @@ class House:
         query = {"operator_id": self.operator, "kind": kind, "party_id": party}
         return list(reversed(self.manager.get("/invoices", query=query).json))
 
+    def is_paid(self, party: str, *cents: int, kind: str) -> list[dict[str, Any]]:
+        """At the desk, for the customer's newest invoices, each once."""
+        invoices = [d for d in self.documents(kind="monthly", party=party) if d["open_cents"]]
+        receipt = {"kind": kind, "invoice_ids": [each["id"] for each in invoices]}
+        return [self.keeps("receipts", **receipt, amount_cents=amount) for amount in cents]
+
+    def gives_back(self, payment: dict[str, Any], cents: int) -> None:
+        asked = {"amount_cents": cents, "reason": "Too much"}
+        assert self.manager.post(f"/payments/{payment['id']}/refunds", json=asked).status_code == 201
+        [task] = [
+            each for each in self.manager.get(f"/operators/{self.operator}/money-tasks").json
+            if each["kind"] == "refund_by_hand"
+        ]  # fmt: skip
+        where = f"/operators/{self.operator}/money-tasks/{task['id']}/closing"
+        assert self.manager.post(where, json={"note": "Done"}).status_code == 200
+
     def takes_back(self, document: dict[str, Any], *lines: dict[str, int]) -> None:
         wish = {"lines": list(lines), "reason": "A room without heating"}
         answer = self.manager.post(f"/invoices/{document['id']}/credit-notes", json=wish)
@@ -141,6 +157,7 @@ class Valley:
         self.companies_buy_over_borders()
         self.closes("2026-03", days=22)
         self.april_is_prepaid_and_taken_back()
+        self.some_is_paid_at_the_desk()
         self.closes("2026-04", days=31)
         self.town.time_passes(days=31)
         self.billing_is_told()
@@ -203,6 +220,13 @@ class Valley:
         self.billing_is_told()
         for house in (self.leuze, self.tours):
             house.keeps("invoices", party_id=self.swiss.party)
+
+    def some_is_paid_at_the_desk(self) -> None:
+        """In cash by halves, on the terminal and too much, of which some goes back."""
+        for house in self.houses.values():
+            house.is_paid(self.belgian.party, 1_001, 203, kind="cash")
+            [taken] = house.is_paid(self.french.party, 99_999, kind="terminal")
+            house.gives_back(taken, 333)
 
     def april_is_prepaid_and_taken_back(self) -> None:
         for house in self.houses.values():
