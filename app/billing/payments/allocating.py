@@ -150,7 +150,7 @@ def _tell(
 
 def _nth(what: str, held: Held, due: Due, pair: Pair | None) -> str:
     """A name for the next allocation of a payment to an invoice: both rows are held, so nobody else takes it."""
-    return f"{what}:{held.uid}:{due.uid}:{pair.count if pair else 0}"
+    return f"{what}:{held.uid}:{due.uid}:{pair.times if pair else 0}"
 
 
 def _row(held: Held, invoice_id: int, cents: int, source: str, now: datetime) -> Row:

@@ -48,7 +48,7 @@ _WITH_CREDIT = Statement("""
       AND p.settled_cents > (SELECT coalesce(sum(cents), 0) FROM allocation WHERE payment_id = p.id)
 """)
 _PAIRS = """
-    SELECT payment_id, invoice_id, sum(cents)::bigint AS cents, count(*) AS count, max(id) AS newest FROM allocation
+    SELECT payment_id, invoice_id, sum(cents)::bigint AS cents, count(*) AS times, max(id) AS newest FROM allocation
     WHERE {} GROUP BY payment_id, invoice_id
 """
 _OF_PAYMENT = Statement(_PAIRS.format("payment_id = :id"))
@@ -99,12 +99,12 @@ class Due(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """What stands of a payment's allocations to an invoice; `count` rows made it, the `newest` among them."""
+    """What stands of a payment's allocations to an invoice; `times` rows made it, the `newest` among them."""
 
     payment_id: int
     invoice_id: int
     cents: int
-    count: int
+    times: int
     newest: int
 
 

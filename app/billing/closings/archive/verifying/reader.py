@@ -14,7 +14,7 @@ from app.billing.closings.archive.format import FORMATS, MANIFEST, MEMBERS, SIGN
 from app.billing.closings.archive.verifying.report import Report
 
 LONGEST = 64 << 20  # octets of a line: a document of more lines than anybody writes
-OF_SOME_FORMATS = set(MEMBERS) - set.intersection(*map(set, FORMATS.values()))
+OF_SOME_FORMATS = {name for name in MEMBERS if not all(name in members for members in FORMATS.values())}
 DAMAGED = (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OverflowError)
 Json = dict[str, Any]
 
