@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -63,13 +63,21 @@ def _country_of(session: Session, plan: Plan, operator: Operator) -> str:
     return operator.country if plan.space_id is None else session.get_one(Space, plan.space_id).country
 
 
-def lock_plan(session: Session, uid: UUID) -> tuple[Plan, Operator]:
-    """A plan that is not archived, its row locked, and whose it is. Raises NotFound."""
-    locking = select(Plan).where(Plan.uid == uid, Plan.archived_at.is_(None)).with_for_update(key_share=True)
-    plan = session.scalar(locking)
-    if plan is None:
+def lock_plan(session: Session, uid: UUID, *, archived_too: bool = False) -> tuple[Plan, Operator]:
+    """A plan, its row locked, and whose it is. Raises NotFound, also for one that is archived, unless told."""
+    locking = select(Plan).where(Plan.uid == uid).with_for_update(key_share=True)
+    plan = session.scalar(locking.execution_options(populate_existing=True))
+    if plan is None or (plan.archived_at is not None and not archived_too):
         raise NotFound()
     return plan, operator_of(session, plan)
+
+
+def archive_plan(plan: Plan, *, now: datetime) -> bool:
+    """Offer a locked plan no longer; who has signed it keeps it. Whether it was offered until now."""
+    if plan.archived_at is not None:
+        return False
+    plan.archived_at = now
+    return True
 
 
 def operator_of(session: Session, plan: Plan) -> Operator:

@@ -71,6 +71,16 @@ def publish_plan_version(call: Call, plan_id: UUID, body: dict[str, Any]) -> dic
     )
 
 
+@operation(blueprint, "POST", "/plans/<plan_id>/archive", status=204, problems=(403, 404))
+def archive_plan(call: Call, plan_id: UUID) -> None:
+    """Offer a plan no longer. Who has signed it keeps it until it ends or they are moved. Repeating it succeeds."""
+    plan, operator = plans.lock_plan(call.session, plan_id, archived_too=True)
+    space = _own_space(call, plan)
+    _require_pricing(call, operator, space)
+    if plans.archive_plan(plan, now=call.now) and space is not None:
+        audit.note(call.session, call.person, "plan.archived", space.id, str(plan.uid), call.now)
+
+
 @operation(
     blueprint, "POST", "/plan-versions/<version_id>/moves", body=schemas.PlanMove, returns=schemas.MovedShape,
     problems=(403, 404), idempotent=True,
@@ -185,7 +195,7 @@ def _space_of(call: Call, operator: Operator, uid: UUID | None) -> Space | None:
         return None
     space = call.session.scalar(select(Space).where(Space.uid == uid, Space.operator_id == operator.id))
     if space is None:
-        raise Invalid.field("space_id", "name a space of this operator")
+        raise NotFound()
     return space
 
 
