@@ -1,4 +1,4 @@
-"""Real PostgreSQL servers for every test that needs one; a fresh database, cloned from a migrated template, per test.
+"""Real PostgreSQL servers for every test that needs one; a clean, migrated database per test (databases.py).
 
 The embedded server always runs (TEST_EMBEDDED=0 leaves it out); TEST_DATABASE_URLS adds others, separated by spaces,
 for what is not slow in the folders ON_EVERY_SERVER.
@@ -6,14 +6,12 @@ for what is not slow in the folders ON_EVERY_SERVER.
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Generator, Iterator
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +24,8 @@ from app import create_app
 from app.config import Config
 from app.db import TenantSession, make_engine, migrate, sessions
 from app.tenancy import SYSTEM
+from tests.databases import Databases
 
-_numbers = itertools.count(1)
 ON_EVERY_SERVER = ("booking", "events", "network", "workers")
 ALONE = ("chaos", "faults", "races")
 
@@ -39,6 +37,10 @@ def _servers() -> list[str]:
 
 def _label(server: str) -> str:
     return "embedded" if server == "embedded" else f"server{_servers().index(server)}"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "fresh_database: looks at plans, sizes or speed: never a database used before")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -105,23 +107,19 @@ def template(server: str) -> Iterator[str]:
     _on(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-@cache
-def copied_by(server: str) -> str:
-    """Copying files is five times as quick as copying pages through the log, where no disk is waited for."""
-    engine = create_engine(server)
-    with engine.connect() as connection:
-        syncs = connection.execute(text("SHOW fsync")).scalar_one() == "on"
-    engine.dispose()
-    return "WAL_LOG" if syncs else "FILE_COPY"
+@pytest.fixture(scope="session")
+def databases(server: str, template: str) -> Iterator[Databases]:
+    with Databases(server, template) as lent:
+        yield lent
 
 
 @pytest.fixture
-def database_url(server: str, template: str) -> Iterator[str]:
-    """A fresh, migrated, empty database of this test's own."""
-    name = f"passerelle_test_{os.getpid()}_{next(_numbers)}"
-    _on(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY {copied_by(server)}')
-    yield _address(server, name)
-    _on(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+def database_url(request: pytest.FixtureRequest, databases: Databases) -> Iterator[str]:
+    """A migrated, empty database of this test's own: clean as new, or new where the test is marked fresh_database."""
+    fresh = request.node.get_closest_marker("fresh_database") is not None
+    address = databases.lend_fresh() if fresh else databases.lend()
+    yield address
+    databases.take_back(address)
 
 
 @pytest.fixture

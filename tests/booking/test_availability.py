@@ -349,6 +349,7 @@ PREPARED = (
 )
 
 
+@pytest.mark.fresh_database
 def test_the_period_index_answers_however_often_it_is_asked(session: Session) -> None:
     """Both with the values known and with the plan that PostgreSQL keeps once a statement was prepared."""
     space = a_space(session)

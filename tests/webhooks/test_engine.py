@@ -55,6 +55,7 @@ def pages_read(session: TenantSession, statement: Any, **given: Any) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.fresh_database
 def test_a_backlog_of_100000_makes_no_claim_slower(
     session: TenantSession, receivers: list[Webhook], make_session: sessionmaker[TenantSession]
 ) -> None:

@@ -14,7 +14,7 @@ from app.bus import Bus
 from app.db import TenantSession
 from tests.conftest import Clock
 from tests.faults.cable import Cable, cable
-from tests.workers.effects import COUNTING, create_effects
+from tests.workers.effects import COUNTING, create_effects, drop_effects
 from workers.handle import EventHandler
 from workers.subscriptions import subscribe
 
@@ -22,11 +22,12 @@ BROKER_URL = os.environ.get("BROKER_URL", "amqp://guest:guest@127.0.0.1:5672//")
 
 
 @pytest.fixture
-def counted(engine: Engine, make_session: sessionmaker[TenantSession]) -> sessionmaker[TenantSession]:
+def counted(engine: Engine, make_session: sessionmaker[TenantSession]) -> Iterator[sessionmaker[TenantSession]]:
     """A database to which the counting consumer is subscribed."""
     create_effects(engine)
     subscribe(make_session, [COUNTING])
-    return make_session
+    yield make_session
+    drop_effects(engine)
 
 
 @pytest.fixture

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.db import TenantSession, raw, transaction
@@ -112,6 +114,14 @@ def state(
 def create_effects(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(CREATE)
+
+
+def drop_effects(engine: Engine) -> None:
+    """A database with its tables as they were is used again; where somebody still holds this one, it is replaced."""
+    engine.dispose()  # what a test did to its connections is over
+    with suppress(DBAPIError), engine.begin() as connection:
+        connection.execute(raw("SET LOCAL lock_timeout = '200ms'"))
+        connection.execute(raw("DROP TABLE IF EXISTS effect"))
 
 
 def wrong_effects(make_session: sessionmaker[TenantSession], stories: Sequence[UUID], length: int) -> dict[UUID, list]:

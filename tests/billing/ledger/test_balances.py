@@ -155,6 +155,7 @@ def _check_trial(session: Session, operator: Operator, naive: NaiveBooks, since:
     assert sum(row.debit for row in rows) == sum(row.credit for row in rows)
 
 
+@pytest.mark.fresh_database
 def test_a_balance_over_years_reads_the_lines_of_one_month(session: Session, clock: Clock) -> None:
     """By the plan's own count of rows: checkpoints stand for the rest."""
     operator, party = an_operator(session), a_party(session)

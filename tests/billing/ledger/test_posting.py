@@ -161,6 +161,7 @@ def test_three_thousand_lines_take_as_many_statements_as_three(
     session.commit()
 
 
+@pytest.mark.fresh_database
 def test_the_checks_read_by_index_though_they_were_planned_for_an_empty_table(session: Session, clock: Clock) -> None:
     """Plans are kept: what is right for ten postings would be a scan per posting for the thousand that follow."""
     operator, connection = an_operator(session), session.connection()
