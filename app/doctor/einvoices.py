@@ -1,4 +1,7 @@
-"""Electronic invoices: is everything made and handed over, what was rejected, and are the files where the rows say?"""
+"""Electronic invoices: is everything made and handed over, what was rejected, and are the files where the rows say?
+
+What failed or was rejected is a fault until somebody closed its task: a credit note may have mended it.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,10 @@ _EINVOICES = raw(
     """
     SELECT (SELECT clock_timestamp() - min(due_at) FROM einvoice WHERE due_at < clock_timestamp()) AS waiting,
         (SELECT count(*) FROM einvoice WHERE due_at IS NOT NULL) AS undone,
-        (SELECT count(*) FROM einvoice WHERE state = 'failed') AS failed,
-        (SELECT count(*) FROM einvoice WHERE state = 'rejected') AS rejected,
+        (SELECT count(*) FROM einvoice e WHERE state = 'failed' AND EXISTS (SELECT 1 FROM money_task t
+              WHERE t.invoice_id = e.invoice_id AND t.kind = 'einvoice_failed' AND t.closed_at IS NULL)) AS failed,
+        (SELECT count(*) FROM einvoice e WHERE state = 'rejected' AND EXISTS (SELECT 1 FROM money_task t
+              WHERE t.invoice_id = e.invoice_id AND t.kind = 'einvoice_rejected' AND t.closed_at IS NULL)) AS rejected,
         (SELECT count(*) FROM einvoice WHERE state = 'handed_over'
               AND handed_over_at < clock_timestamp() - CAST(:longest AS interval)) AS unanswered
     """

@@ -190,7 +190,9 @@ class Dispatcher:
             row = _held(session, claim)
             if row is None:
                 return  # another holds it, and is told the same by the carrier
-            row.state, row.handed_over_at, row.reference = "handed_over", now, reference
+            row.handed_over_at, row.reference = now, reference
+            if row.state == "made":  # else it has been answered already
+                row.state = "handed_over"
             row.due_at, row.claimed_until, row.attempts, row.last_error = None, None, 0, None
             tell(session, row, state="handed_over", key=f"handed_over:{row.round}", detail=reference, now=now)
 
@@ -224,7 +226,7 @@ class Dispatcher:
                 return
             row.state, row.due_at, row.claimed_until, row.last_error = "failed", None, None, said
             tell(session, row, state="failed", key=f"failed:{row.round}:{now.isoformat()}", detail=said, now=now)
-            ask_somebody(session, row, kind="einvoice_failed", about="failed", code="", now=now)
+            ask_somebody(session, row, kind="einvoice_failed", about=now.isoformat(), code="", now=now)
         log.error("einvoice_failed", einvoice_id=claim.id, attempts=claim.attempt, error=said)
 
     def _record(self, claim: Claim, **values: Any) -> None:

@@ -15,7 +15,7 @@ from app.billing.invoices.models import Invoice
 from app.billing.payments.tasks import open_task
 from app.network.models import Operator
 
-RANK = {"handed_over": 1, "delivered": 2, "accepted": 3, "rejected": 3}
+RANK = {"made": 0, "handed_over": 1, "delivered": 2, "accepted": 3, "rejected": 3}
 
 
 def hear(session: Session, answer: Answer, *, now: datetime) -> bool:
@@ -34,7 +34,8 @@ def hear(session: Session, answer: Answer, *, now: datetime) -> bool:
         row.state, row.reason = told.state, answer.reason or None
         row.due_at = None
     if told.for_a_person:
-        ask_somebody(session, row, kind=f"einvoice_{told.state}", about=answer.key, code=answer.code, now=now)
+        kind = "einvoice_rejected" if told.state == "rejected" else "einvoice_queried"
+        ask_somebody(session, row, kind=kind, about=answer.key, code=answer.code, now=now)
     return True
 
 
@@ -51,8 +52,10 @@ def ask_somebody(session: Session, row: EInvoice, *, kind: str, about: str, code
 def _found(session: Session, answer: Answer) -> EInvoice | None:
     """What it is about, locked: of one number the format that went last."""
     operator = select(Operator.id).where(Operator.uid == answer.operator_uid)
+    # One in a dispatcher's hands may be answered before that has written down that it went.
+    in_hand = (EInvoice.state == "made") & EInvoice.claimed_until.is_not(None) & EInvoice.route.is_not(None)
     mine = select(EInvoice).where(
-        EInvoice.operator_id.in_(operator.scalar_subquery()), EInvoice.handed_over_at.is_not(None)
+        EInvoice.operator_id.in_(operator.scalar_subquery()), EInvoice.handed_over_at.is_not(None) | in_hand
     )
     if answer.einvoice_uid is not None:
         mine = mine.where(EInvoice.uid == answer.einvoice_uid)

@@ -64,8 +64,6 @@ def send_again(session: Session, invoice: Invoice, format: str, *, now: datetime
         _anew(session, row, now=now)
     elif row.state not in ("wanted", "made"):
         raise WrongState(state=row.state, remedy="it is on its way or accepted: wait for its answer")
-    elif row.route is None:
-        row.route, row.due_at, row.attempts = ROUTES.get(format), now, 0
     session.flush()
     return row
 
@@ -74,15 +72,22 @@ def _anew(session: Session, row: EInvoice, *, now: datetime) -> None:
     if row.state == "rejected":
         row.round += 1
     row.state = "made" if row.sha256 else "wanted"
-    row.route = row.route or ROUTES.get(row.format)
     row.due_at, row.attempts, row.claimed_until = now, 0, None
     row.last_error = row.reason = None
     tell(session, row, state=row.state, key=f"again:{row.round}:{now.isoformat()}", detail="asked for again", now=now)
 
 
 def _insert(session: Session, invoice: Invoice, format: str, *, route: str | None, now: datetime) -> None:
+    """One row for each format; one that somebody only wanted to read gets the route that the law gives it."""
     row = {
         "uid": new_id(), "invoice_id": invoice.id, "operator_id": invoice.operator_id, "format": format, "route": route,
         "due_at": now,
     }  # fmt: skip
-    session.execute(insert(EInvoice).values(row).on_conflict_do_nothing(index_elements=["invoice_id", "format"]))
+    wanted = insert(EInvoice).values(row)
+    if route is None:
+        session.execute(wanted.on_conflict_do_nothing(index_elements=["invoice_id", "format"]))
+        return
+    sent = {"route": route, "due_at": now, "attempts": 0}
+    session.execute(
+        wanted.on_conflict_do_update(index_elements=["invoice_id", "format"], set_=sent, where=EInvoice.route.is_(None))
+    )

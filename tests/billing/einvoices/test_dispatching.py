@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.billing.einvoices import file_drop
 from app.billing.einvoices.dispatching import BACKOFF, LEASE, Dispatcher
 from app.billing.einvoices.file_drop import FileDrop
-from app.billing.einvoices.models import EInvoice
 from app.billing.einvoices.port import Parcel
 from app.billing.einvoices.sending import choose
 from app.billing.einvoices.wanting import send_again, want, want_first
@@ -27,8 +26,11 @@ from app.billing.papers.wanting import want_first as want_paper
 from app.billing.payments.models import MoneyTask
 from app.db import transaction
 from app.errors import WrongState
+from app.events.envelope import Envelope
+from app.ids import new_id
 from app.network.models import Operator
 from app.tenancy import SYSTEM
+from tests.billing.einvoices.answered import NO_ANSWERS, UBL_ANSWER
 from tests.billing.einvoices.house import (
     NOW,
     Clock,
@@ -102,18 +104,10 @@ def test_a_belgian_invoice_is_made_and_waits_until_sending_is_switched_on(
     assert told(make_session) == [("made", ""), ("handed_over", "")]
 
 
-@pytest.mark.parametrize(
-    "chosen",
-    [
-        {"peppol_from": None},
-        {"peppol_from": date(2026, 10, 2)},
-        {"peppol_from": None, "platform_from": date(2026, 1, 1)},
-    ],
-)
-def test_what_was_issued_before_the_chosen_day_or_goes_another_way_is_not_sent(
-    make_session: Sessions, invoice: Invoice, dispatcher: Dispatcher, tmp_path: Path, chosen: dict[str, Any]
+def test_what_was_issued_before_the_chosen_day_is_not_sent(
+    make_session: Sessions, invoice: Invoice, dispatcher: Dispatcher, tmp_path: Path
 ) -> None:
-    switch_on(make_session, invoice, **chosen)
+    switch_on(make_session, invoice, peppol_from=date(2026, 10, 2))
     work_all(dispatcher)
     assert (out(tmp_path), [row.state for row in rows(make_session)]) == ([], ["made"])
 
@@ -154,6 +148,34 @@ def test_answers_lead_on_and_never_back_and_count_once(
     assert len(list(tmp_path.glob("einvoices/read/*/*"))) == 5
 
 
+def test_an_answer_may_come_before_it_is_written_down_that_the_document_went(
+    make_session: Sessions, invoice: Invoice, clock: Clock, tmp_path: Path
+) -> None:
+    switch_on(make_session, invoice)
+
+    class Quick(FileDrop):
+        def hand_over(self, parcel: Parcel) -> str:
+            reference = super().hand_over(parcel)
+            put_answer(make_session, tmp_path, invoice, "a.json", status(invoice, "AP"))
+            assert Dispatcher(make_session, tmp_path, clock=clock).listen() == 1
+            return reference
+
+    work_all(Dispatcher(make_session, tmp_path, clock=clock, carrier=Quick(tmp_path)))
+    (row,) = rows(make_session)
+    assert (row.state, row.handed_over_at, row.due_at, row.claimed_until) == ("accepted", NOW, None, None)
+    assert len(out(tmp_path)) == 1
+
+
+def test_an_answer_about_what_never_went_changes_nothing(
+    make_session: Sessions, invoice: Invoice, dispatcher: Dispatcher, tmp_path: Path
+) -> None:
+    work_all(dispatcher)
+    put_answer(make_session, tmp_path, invoice, "a.json", status(invoice, "AP"))
+    work_all(dispatcher)
+    assert rows(make_session)[0].state == "made"
+    assert len(list(tmp_path.glob("einvoices/unread/*/*"))) == 1
+
+
 def test_a_rejection_is_kept_with_its_reason_asks_a_person_and_may_go_again_the_same(
     make_session: Sessions, invoice: Invoice, dispatcher: Dispatcher, clock: Clock, tmp_path: Path
 ) -> None:
@@ -189,49 +211,24 @@ def test_what_is_on_its_way_is_not_sent_again(
     assert len(out(tmp_path)) == 1
 
 
-UBL_ANSWER = """<?xml version="1.0"?><ApplicationResponse
- xmlns="urn:oasis:names:specification:ubl:schema:xsd:ApplicationResponse-2"
- xmlns:cac="urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2"
- xmlns:cbc="urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2">
-<cbc:CustomizationID>urn:fdc:peppol.eu:poacc:trns:{kind}:3</cbc:CustomizationID><cbc:IssueDate>2026-10-02</cbc:IssueDate>
-<cac:DocumentResponse><cac:Response><cbc:ResponseCode>{code}</cbc:ResponseCode>
-<cac:Status><cbc:StatusReason>{reason}</cbc:StatusReason></cac:Status></cac:Response>
-<cac:DocumentReference><cbc:ID>{number}</cbc:ID></cac:DocumentReference></cac:DocumentResponse></ApplicationResponse>"""
-
-
-@pytest.mark.parametrize(
-    ("kind", "code", "state"),
-    [("invoice_response", "AP", "accepted"), ("mlr", "AP", "delivered"), ("mlr", "RE", "rejected"),
-     ("invoice_response", "PD", "accepted"), ("invoice_response", "UQ", "delivered")],
-)  # fmt: skip
-def test_peppol_answers_in_ubl(
-    make_session: Sessions, invoice: Invoice, dispatcher: Dispatcher, tmp_path: Path, kind: str, code: str, state: str
-) -> None:
-    switch_on(make_session, invoice)
-    work_all(dispatcher)
-    said = UBL_ANSWER.format(kind=kind, code=code, reason="Because", number=invoice.number)
-    put_answer(make_session, tmp_path, invoice, "r.xml", said.encode())
-    work_all(dispatcher)
-    assert rows(make_session)[0].state == state
-
-
-NO_ANSWERS = (
-    b"", b"{", b'{"status": "AP"}', b"<a/>", b'{"number": "X", "status": "ZZ"}', b'{"id": 7, "status": "AP"}',
-    b'{"number": "ATH-2026-999999", "status": "AP"}',
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("octets", NO_ANSWERS)
 def test_what_is_no_answer_is_put_aside_and_stops_nothing(
-    make_session: Sessions, invoice: Invoice, dispatcher: Dispatcher, tmp_path: Path, octets: bytes
+    make_session: Sessions, invoice: Invoice, dispatcher: Dispatcher, tmp_path: Path
 ) -> None:
     switch_on(make_session, invoice)
     work_all(dispatcher)
-    put_answer(make_session, tmp_path, invoice, "0.json", octets)
-    put_answer(make_session, tmp_path, invoice, "1.json", status(invoice, "AP"))
+    for number, octets in enumerate(NO_ANSWERS):
+        put_answer(make_session, tmp_path, invoice, f"{number}.json", octets)
+    put_answer(
+        make_session,
+        tmp_path,
+        invoice,
+        "9.xml",
+        UBL_ANSWER.format(kind="mlr", code="RE", number=invoice.number).encode(),
+    )
     work_all(dispatcher)
-    assert rows(make_session)[0].state == "accepted"
-    assert [path.read_bytes() for path in tmp_path.glob("einvoices/unread/*/*")] == [octets]
+    assert (rows(make_session)[0].state, rows(make_session)[0].reason) == ("rejected", "Because")
+    aside = [path.read_bytes() for path in sorted(tmp_path.glob("einvoices/unread/*/*"))]
+    assert aside == list(NO_ANSWERS)
 
 
 @pytest.mark.parametrize("dies", ["draft", "mark", "file", "row"])
@@ -362,7 +359,30 @@ def test_two_dispatchers_never_hold_the_same_row(
     assert (after.state, after.sha256, after.made_at) == ("made", before.sha256, before.made_at)
 
 
-def test_both_events_of_documents_lead_to_what_they_need(make_session: Sessions, invoice: Invoice) -> None:
+def test_what_a_customer_wanted_to_read_first_is_sent_all_the_same(
+    make_session: Sessions, dispatcher: Dispatcher, tmp_path: Path
+) -> None:
+    with transaction(make_session, SYSTEM) as session:
+        invoice = a_document(session, a_seller(session), a_business(session))
+        want(session, invoice, "peppol", now=NOW)
+    switch_on(make_session, invoice)
+    work_all(dispatcher)
+    assert ([row.state for row in rows(make_session)], out(tmp_path)) == (["made"], [])
+    with transaction(make_session, SYSTEM) as session:
+        want_first(session, invoice.uid, now=NOW)
+    work_all(dispatcher)
+    assert ([row.state for row in rows(make_session)], len(out(tmp_path))) == (["handed_over"], 1)
+
+
+@pytest.mark.parametrize("event", ["invoice.finalised", "credit_note.finalised"])
+def test_both_events_of_documents_lead_to_what_they_need(make_session: Sessions, event: str) -> None:
     assert {"invoice.finalised", "credit_note.finalised"} == set(EINVOICES.handlers) <= set(EINVOICES.event_types)
     with transaction(make_session, SYSTEM) as session:
-        session.execute(update(EInvoice).values(due_at=None))
+        invoice = a_document(session, a_seller(session), a_business(session))
+    envelope = Envelope(
+        event_id=new_id(), type=event, version=1, aggregate_type="invoice", aggregate_id=invoice.uid, seq=1,
+        occurred_at=NOW, data={}, request_id=None,
+    )  # fmt: skip
+    with transaction(make_session, SYSTEM) as session:
+        EINVOICES.handlers[event](session, envelope, now=NOW)
+    assert [(row.format, row.state) for row in rows(make_session)] == [("peppol", "wanted")]

@@ -11,9 +11,11 @@ from sqlalchemy import update
 from sqlalchemy.orm import sessionmaker
 
 from app.billing.einvoices.dispatching import Dispatcher
+from app.billing.einvoices.hearing import ask_somebody
 from app.billing.einvoices.models import EInvoice
 from app.billing.einvoices.wanting import want_first
 from app.billing.papers.files import path_of
+from app.billing.payments.models import MoneyTask
 from app.config import Config
 from app.db import TenantSession, make_engine, transaction
 from app.doctor.einvoices import einvoices_check
@@ -61,8 +63,10 @@ def test_all_is_well_and_each_fault_has_its_name(
     for values, fault in faults:
         with transaction(make_session, SYSTEM) as session:
             session.execute(update(EInvoice).values(**values))
+            kind = f"einvoice_{values.get('state')}"
+            ask_somebody(session, session.get_one(EInvoice, made.id), kind=kind, about=kind, code="", now=NOW)
         assert said(database_url, tmp_path).startswith(fault)
     with transaction(make_session, SYSTEM) as session:
-        session.execute(update(EInvoice).values(state="accepted"))
+        session.execute(update(MoneyTask).values(closed_at=NOW, note="credited"))
     path_of(tmp_path, made.sha256 or "").unlink()
     assert said(database_url, tmp_path).startswith("FAULT 1 of the 1 newest electronic invoices are not in")
