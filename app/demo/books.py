@@ -15,6 +15,7 @@ from app.billing.charges.models import BillingMonth
 from app.billing.charges.recording import charge_membership
 from app.billing.invoices.closing import begin, claim, finalise_customers
 from app.billing.invoices.issuers import issuer
+from app.billing.invoices.models import Invoice
 from app.billing.months import Books, month_after
 from app.demo.calendar_months import HOME_ZONE, last_month
 from app.demo.charging import charge_bookings
@@ -69,8 +70,10 @@ def _events(session: Session, aggregate_type: str) -> list[Envelope]:
 
 
 def _close(session: Session, operator_id: int, month: date, *, now: datetime) -> None:
-    """All of it in the one transaction that loads the demonstration: few customers, one batch."""
+    """All of it in the one transaction that loads the demonstration: few customers, one batch. Its documents count as
+    sent: nobody is mailed what happened before the first start."""
     begin(session, operator_id, month, now=now)
     customers = claim(session, operator_id, month).customers
     if customers:
         finalise_customers(session, issuer(session, operator_id, now=now), customers, month, now=now)
+        session.execute(update(Invoice).where(Invoice.operator_id == operator_id).values(sent_at=now))

@@ -13,6 +13,7 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import sessionmaker
 
+from app.billing.invoices.at_once import invoice_at_once
 from app.billing.invoices.issuers import choose_letterhead
 from app.billing.invoices.models import Invoice
 from app.billing.papers import files
@@ -23,8 +24,10 @@ from app.network.memberships.models import Team
 from app.network.models import Employer, Member
 from app.network.parties.models import Party
 from app.notifications import digest, sending
+from app.notifications.bounces import mails_come_back, record_report
 from app.notifications.composing import Mail
 from app.notifications.models import Notification
+from app.notifications.reports import Failure
 from app.notifications.sending import LEASE
 from app.notifications.transport import Refused
 from app.tenancy import SYSTEM
@@ -268,8 +271,6 @@ def test_documents_go_to_the_partys_address_else_to_who_stands_for_it(post: Post
 
 
 def _document(post: Post, party: Party) -> Invoice:
-    from app.billing.invoices.at_once import invoice_at_once
-
     a_charge(post.session, operator_id=post.operator.id, party=party, space_id=post.space.id)
     (made,) = invoice_at_once(post.session, post.operator.id, party.uid, now=post.clock.now)
     post.session.commit()
@@ -301,6 +302,21 @@ def test_a_mail_that_comes_back_leaves_the_document_unsent_until_it_is_sent_else
     assert mail.to == "ana@elsewhere.example" and post.again(invoice).sent_at == post.clock.now
     assert post.undelivered() == []
     assert [each["state"] for each in manager.get(path).json] == ["not_sent", "not_sent", "sent"]
+
+
+def test_a_mail_that_comes_back_later_leaves_the_document_sent_and_names_it_all_the_same(post: Post) -> None:
+    accounts = "accounts@studio.example"
+    invoice = post.invoice(email=accounts)
+    (mail,) = post.mails()
+    assert mail.to == accounts
+    (row,) = post.rows()
+    report = Failure("5.1.1", (row.uid,), None, "550 no such user")
+    with transaction(post.make_session, SYSTEM) as session:
+        assert record_report(session, report, now=post.clock.now) is not None
+    assert post.states() == [("bounced", "5.1.1")] and post.undelivered() == [invoice.number]
+    assert post.again(invoice).sent_at is not None
+    with transaction(post.make_session, SYSTEM) as session:
+        assert mails_come_back(session, accounts) and not mails_come_back(session, str(post.ana.email))
 
 
 def test_an_address_that_was_erased_is_shown_and_paper_settles_it_once(post: Post) -> None:
