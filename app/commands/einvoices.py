@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.commands.operators import OPERATOR, operator_named
-from app.commands.sessions import connected, one_session
+from app.commands.sessions import one_session
 from app.commands.terminal import now
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _judge(snapshot: str) -> list[str]:
 
     document = read(snapshot)
     errors = []
-    with TemporaryDirectory(dir=connected().home) as folder:
+    with TemporaryDirectory() as folder:
         for form in checking.ALWAYS:
             if missing := lacking(document, form):
                 click.echo(f"{form}: cannot be written: {'; '.join(missing)}", err=True)
