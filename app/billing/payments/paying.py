@@ -11,7 +11,6 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from app.billing.invoices.models import Invoice
-from app.billing.months import hold_books
 from app.billing.payments import standing
 from app.billing.payments.methods import save_method
 from app.billing.payments.models import Payment, PaymentMethod
@@ -63,7 +62,6 @@ def ask_to_pay(session: Session, wish: Wish, *, provider_ready: bool, person: Pe
     owed = _owed(session, wish, person, now)
     if not provider_ready:
         raise _by_transfer(session, owed)
-    hold_books(session, owed.operator.id)
     standing.hold_payments(session, [payment.id for payment in _running(session, owed)])
     dues = standing.hold_invoices(session, [invoice.id for invoice in owed.invoices])
     aims = {due.id: due.left_cents for due in dues if due.left_cents}

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.billing.invoices.models import Invoice
+from app.billing.payments.models import Payment, PaymentAccount
 from app.network.models import Operator
 from app.network.parties.models import Party
 from tests.billing.invoices.house import an_invoice
@@ -186,3 +189,61 @@ def test_who_keeps_the_books_says_how_the_operator_is_paid(house: House) -> None
     refused = house.manager.put(path, json={**wanted, "creditor_identifier": None, "provider_mode": "own"})
     assert (refused.status_code, refused.json["code"]) == (403, "not_allowed")
     assert house.stranger.get(path).status_code == 404
+
+
+@pytest.fixture
+def online(app: Flask, house: House) -> House:
+    """The house, whose payments a provider takes; nobody asks it here."""
+    own = app.extensions["passerelle"]
+    app.extensions["passerelle"] = replace(own, config=replace(own.config, stripe_api_key="sk_test_nobody"))
+    house.session.add(PaymentAccount(operator_id=house.operator.id, provider_mode="own"))
+    house.session.commit()
+    return house
+
+
+def test_a_payer_who_asks_twice_goes_on_with_what_was_begun(online: House) -> None:
+    asked = {"invoice_ids": [str(online.invoice.uid)], "mode": "present"}
+    begun = online.member_api.post("/payments", json=asked)
+    assert (begun.status_code, begun.json["state"], begun.json["amount_cents"]) == (201, "requested", 12100)
+    assert online.member_api.post("/payments", json=asked).json["id"] == begun.json["id"]
+    other = online.member_api.post("/payments", json={**asked, "kind": "bancontact"})
+    assert (other.json["code"], other.json["payment_id"]) == ("payment_running", begun.json["id"])
+    early = online.member_api.get(f"/payments/{begun.json['id']}/next-step")
+    assert (early.status_code, early.json["code"]) == (409, "wrong_state")
+    assert online.manager.get(f"/payments/{begun.json['id']}/next-step").status_code == 404
+    payment = online.session.scalars(select(Payment)).one()
+    payment.state, payment.failed_at = "failed", payment.requested_at
+    online.session.commit()
+    again = online.member_api.post("/payments", json={**asked, "kind": "bancontact"})
+    assert (again.status_code, again.json["kind"]) == (201, "bancontact")
+    online.take(12100, online.invoice)
+    assert online.member_api.post("/payments", json=asked).json["code"] == "wrong_state"
+
+
+def test_an_advance_is_for_an_operator_and_a_hosted_page_comes_back_somewhere(online: House) -> None:
+    asked = {"operator_id": str(online.operator.uid), "amount_cents": 5000, "mode": "hosted"}
+    refused = online.member_api.post("/payments", json=asked)
+    assert (refused.status_code, refused.json["errors"][0]["field"]) == (422, "return_url")
+    for wrong in ("http://ath.example/paid", "javascript:alert(1)"):
+        assert online.member_api.post("/payments", json={**asked, "return_url": wrong}).status_code == 422
+    taken = online.member_api.post("/payments", json={**asked, "return_url": "https://ath.example/paid"})
+    assert (taken.status_code, taken.json["amount_cents"], taken.json["pays"]) == (201, 5000, [])
+
+
+def test_a_means_of_payment_is_saved_listed_and_revoked_by_whose_it_is(online: House) -> None:
+    wanted = {"operator_id": str(online.operator.uid), "kind": "sepa_debit", "mode": "present", "automatic": True}
+    saved = online.member_api.post("/payment-methods", json=wanted)
+    assert (saved.status_code, saved.json["state"], saved.json["automatic"]) == (201, "pending", True)
+    assert [each["id"] for each in online.member_api.get("/payment-methods").json] == [saved.json["id"]]
+    path = f"/payment-methods/{saved.json['id']}"
+    for api in (online.manager, online.stranger):
+        assert api.get("/payment-methods").json == [] and api.delete(path).status_code == 404
+    assert online.member_api.get(f"{path}/next-step").json["code"] == "wrong_state"
+    for _ in range(2):
+        assert online.member_api.delete(path).status_code == 204
+    assert online.member_api.get("/payment-methods").json == []
+
+
+def test_without_a_provider_nothing_is_saved(house: House) -> None:
+    wanted = {"operator_id": str(house.operator.uid), "kind": "card", "mode": "present"}
+    assert house.member_api.post("/payment-methods", json=wanted).json["code"] == "provider_not_set"
