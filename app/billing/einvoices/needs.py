@@ -19,25 +19,23 @@ PEPPOL, PLATFORM = "peppol", "platform"
 
 class Need(NamedTuple):
     """Documents of a `seller` country to businesses (in `buyer`; null is any other) issued from a day on are made in
-    `format`, and go by `route` where the operator has switched it on."""
+    `format`, and go by `route` where the operator has switched it on. Without a route they are an offer: whether a
+    buyer elsewhere is on the network is for a person to know, who sends them one by one (wanting.send_again)."""
 
     format: str
     seller: str
     buyer: str | None
     valid_from: date
-    route: str
-    obliged_from: date | None
+    route: str | None
     source: str
 
 
 NEEDS: tuple[Need, ...] = (
-    Need(
-        "peppol", "BE", "BE", date(2026, 1, 1), PEPPOL, date(2026, 1, 1), "CTVA, art. 53, § 2 ; loi du 6 février 2024"
-    ),
-    Need("peppol", "BE", None, date(2026, 1, 1), PEPPOL, None, "an offer to the buyer"),
-    Need("ubl-fr", "FR", "FR", date(2026, 9, 1), PLATFORM, date(2027, 9, 1), "CGI, art. 289 bis"),
-    Need("factur-x", "FR", "FR", date(2026, 9, 1), PLATFORM, date(2027, 9, 1), "CGI, art. 289 bis"),
-    Need("factur-x", "FR", None, date(2026, 9, 1), PLATFORM, None, "an offer to the buyer; e-reporting is owed"),
+    Need("peppol", "BE", "BE", date(2026, 1, 1), PEPPOL, "CTVA, art. 53 ; loi du 6 février 2024"),
+    Need("peppol", "BE", None, date(2026, 1, 1), None, "an offer to the buyer"),
+    Need("ubl-fr", "FR", "FR", date(2026, 9, 1), PLATFORM, "CGI, art. 289 bis"),
+    Need("factur-x", "FR", "FR", date(2026, 9, 1), PLATFORM, "CGI, art. 289 bis"),
+    Need("factur-x", "FR", None, date(2026, 9, 1), None, "an offer to the buyer; e-reporting is owed (CGI, art. 290)"),
 )
 
 
