@@ -232,6 +232,7 @@ class _Purse:
             standing=standing,
             free_units=stay.unit_ids,
             cancellation=offer.cancellation,
+            audience="members" if membership else "anyone",
             balances=tuple(self._balances(stay, membership, included)) if membership else (),
         )
 
