@@ -135,6 +135,7 @@ class Sender:
             seconds -= EVERY_S
 
     def _claim(self, limit: int) -> list[Claim]:
+        """Documents last: a month's thousands keep nobody waiting for word of a booking."""
         now = self._clock()
         ripe = (
             select(Notification.id)
@@ -143,7 +144,7 @@ class Sender:
                 Notification.send_after <= now,
                 or_(Notification.claimed_until.is_(None), Notification.claimed_until <= now),
             )
-            .order_by(Notification.send_after, Notification.id)
+            .order_by(Notification.document_uid.is_not(None), Notification.send_after, Notification.id)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )

@@ -30,6 +30,7 @@ from app.notifications.models import Notification
 from app.notifications.reports import Failure
 from app.notifications.sending import LEASE
 from app.notifications.transport import Refused
+from app.notifications.writing import write
 from app.tenancy import SYSTEM
 from tests.billing.charges.builders import a_charge, a_party
 from tests.billing.invoices.post import Post
@@ -198,6 +199,21 @@ def test_several_senders_send_each_document_once(post: Post) -> None:
     assert len({mail.uid for carrier in carriers for mail in carrier.sent}) == 6
     assert sum(len(carrier.sent) for carrier in carriers) == 6
     assert all(post.again(invoice).sent_at == post.clock.now for invoice in invoices)
+
+
+def test_thousands_of_documents_keep_nobody_waiting_for_other_mails(post: Post) -> None:
+    for _ in range(2):
+        post.invoice()
+    post.tell()
+    post.draw()
+    post.clock.now += timedelta(minutes=1)
+    with transaction(post.make_session, SYSTEM) as session:
+        to = {"member_id": post.manager.id, "member_uid": post.manager.uid, "locale": "en"}
+        said = {"webhook_id": "one", "reason": "gone"}
+        write(session, kind="webhook_disabled", about="one", **to, facts=said, now=post.clock.now)
+    carrier = Carrier()
+    post.sender(carrier).send_due(limit=1)
+    assert [mail.recipient for mail in carrier.sent] == [post.manager.email]
 
 
 def test_a_document_that_somebody_else_holds_is_said_to_be_sent_as_soon_as_they_let_go(
