@@ -88,3 +88,5 @@ def _einvoice() -> None:
     op.create_index("ix_einvoice_operator_id_id", "einvoice", ["operator_id", "id"])
     due = sa.text("due_at IS NOT NULL")
     op.create_index("ix_einvoice_due", "einvoice", ["due_at", "id"], postgresql_where=due)
+    unanswered = sa.text("state IN ('handed_over', 'rejected', 'failed')")
+    op.create_index("ix_einvoice_unanswered", "einvoice", ["state"], postgresql_where=unanswered)

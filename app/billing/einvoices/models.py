@@ -80,6 +80,8 @@ class EInvoice(Base):
                         name="made"),
         UniqueConstraint("invoice_id", "format"),
         Index("ix_einvoice_operator_id_id", "operator_id", "id"),
+        Index("ix_einvoice_unanswered", "state",
+              postgresql_where=text("state IN ('handed_over', 'rejected', 'failed')")),
         Index("ix_einvoice_due", "due_at", "id", postgresql_where=text("due_at IS NOT NULL")),
     )  # fmt: skip
 

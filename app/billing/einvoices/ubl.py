@@ -84,6 +84,7 @@ def _head(whole: Element, document: Document, profile: Profile) -> None:
     for note in document.notes:
         put(whole, "cbc:Note", note.text)
     put(whole, "cbc:DocumentCurrencyCode", document.currency)
+    # Peppol wants one of the two (R003): without the buyer's own order the number, which nobody takes for another's.
     put(whole, "cbc:BuyerReference", None if document.purchase_order else document.number)
     _period(whole, document.period)
 

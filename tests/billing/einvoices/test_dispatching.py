@@ -348,6 +348,8 @@ def test_two_dispatchers_never_hold_the_same_row(
     make_session: Sessions, invoice: Invoice, clock: Clock, tmp_path: Path
 ) -> None:
     first, second = (Dispatcher(make_session, tmp_path, clock=clock) for _ in range(2))
+    assert first.work(stopping=lambda: True) == 1
+    assert (rows(make_session)[0].state, rows(make_session)[0].attempts) == ("wanted", 0), "given back untried"
     (claim,) = first._claim(10)
     assert second.work() == 0, "it is held"
     clock.on(seconds=LEASE.total_seconds() + 1)
