@@ -6,7 +6,7 @@ import pytest
 import stripe
 
 from tests.fakes.clients import client_of, customer_with, pay
-from tests.fakes.stripe import Fake
+from tests.fakes.stripe import ControlFailed, Fake
 from tests.fakes.stripe.books import Books, BooksBroken
 
 BACK = "https://example.test/back"
@@ -146,6 +146,24 @@ def test_a_dispute_takes_the_money_and_a_fee_and_gives_back_the_money_alone(
     assert balance.available[0].amount == 5000 - 100 - 2000 - 100 - 2000
 
 
+def test_only_what_is_left_of_a_charge_is_disputed_and_once(client: stripe.StripeClient, fake: Fake) -> None:
+    intent = pay(client, amount=5000)
+    client.v1.refunds.create({"payment_intent": intent.id, "amount": 2000})
+    with pytest.raises(ControlFailed):
+        fake.control("POST", "disputes", charge=intent.id, amount=3001)
+    assert fake.control("POST", "disputes", charge=intent.id)["amount"] == 3000
+    with pytest.raises(ControlFailed):
+        fake.control("POST", "disputes", charge=intent.id)
+
+
+def test_a_method_that_nobody_keeps_is_good_for_one_payment(client: stripe.StripeClient) -> None:
+    card = {"type": "card", "card": {"token": "tok_visa"}}
+    method = client.v1.payment_methods.create(card).id
+    pay(client, payment_method=method)
+    with pytest.raises(stripe.InvalidRequestError, match="may not be used again"):
+        pay(client, payment_method=method)
+
+
 def test_a_debit_that_is_disputed_is_lost_at_once(client: stripe.StripeClient, fake: Fake) -> None:
     intent = pay(client, "pm_sepaDebit_disputed")
     fake.control("POST", "clock", advance=601)
@@ -161,7 +179,7 @@ def test_checkout_takes_a_payment_or_saves_a_method_and_expires(client: stripe.S
     assert (session.amount_total, session.payment_status, session.payment_intent) == (3000, "unpaid", None)
     assert session.url.startswith("https://") and session.ui_mode == "hosted_page"
     complete = f"checkout/sessions/{session.id}/complete"
-    with pytest.raises(Exception, match="insufficient funds"):
+    with pytest.raises(ControlFailed, match="insufficient funds"):
         fake.control("POST", complete, payment_method="pm_card_visa_chargeDeclinedInsufficientFunds")
     assert sessions.retrieve(session.id).status == "open"
     fake.control("POST", complete, payment_method="pm_card_authenticationRequired")

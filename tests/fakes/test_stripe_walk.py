@@ -83,7 +83,7 @@ class Walk:
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 2_000)), max_size=40), st.integers(0, 9))
+@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 2_000)), min_size=20, max_size=40), st.integers(0, 9))
 def test_books_and_objects_agree_after_any_walk(steps: list[tuple[str, int]], seed: int) -> None:
     walk = Walk(seed)
     for what, number in [("pay", 100 * number) for number in range(len(TOKENS))] + steps:
