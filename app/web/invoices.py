@@ -17,6 +17,7 @@ from app.billing.papers import files, wanting
 from app.billing.papers.document import Document
 from app.billing.papers.overview import month_of_books
 from app.billing.papers.square_svg import svg
+from app.billing.payments.paying import can_pay_online
 from app.billing.payments.transfers import transfers_for
 from app.errors import Invalid
 from app.network import audit
@@ -57,7 +58,10 @@ def _shown(visit: Visit, invoice_id: UUID) -> dict[str, Any]:
     operator = visit.session.get_one(Operator, found.operator_id)
     transfer = next(iter(transfers_for(visit.session, operator, [found])), None)
     square = Markup(svg(transfer.epc)) if transfer and transfer.epc else None
-    paying = {"transfer": transfer, "square": square}
+    online = transfer is not None and can_pay_online(
+        visit.session, found, provider_ready=bool(visit.services.config.stripe_api_key), person=person
+    )
+    paying = {"transfer": transfer, "square": square, "online": online}
     return {"person": person, "shown": shown, "document": Document.of(found.snapshot), **paying}
 
 

@@ -13,14 +13,14 @@ from app.booking.finding.spaces import FoundSpace, SpaceSearch, find_spaces
 from app.errors import NotFound
 from app.http.paging import Page
 from app.network.models import Network
-from app.web import acting, invoices, looks, notifying, outbox, signing, unsubscribing
+from app.web import acting, invoices, looks, notifying, outbox, paying, signing, unsubscribing
 from app.web.day_view import asked
 from app.web.site import blueprint
 from app.web.visits import page, visiting
 
 MOST_SPACES = 500
 # Their views join the blueprint when they are imported.
-__all__ = ["acting", "blueprint", "invoices", "looks", "notifying", "outbox", "signing", "unsubscribing"]
+__all__ = ["acting", "blueprint", "invoices", "looks", "notifying", "outbox", "paying", "signing", "unsubscribing"]
 
 
 @blueprint.get("/")

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.billing.invoices.models import Invoice
 from app.billing.payments import standing
+from app.billing.payments.accounts import account_of
 from app.billing.payments.methods import save_method
 from app.billing.payments.models import Payment, PaymentMethod
 from app.billing.payments.requesting import ProviderNotSet, request_payment
@@ -76,6 +77,14 @@ def ask_to_pay(session: Session, wish: Wish, *, provider_ready: bool, person: Pe
         )  # fmt: skip
     except ProviderNotSet as error:
         raise _by_transfer(session, owed) from error
+
+
+def can_pay_online(session: Session, invoice: Invoice, *, provider_ready: bool, person: Person) -> bool:
+    """Whether the operator takes payments online, and the invoice is the person's own to pay."""
+    operator = session.get_one(Operator, invoice.operator_id)
+    if not provider_ready or account_of(session, operator).provider_mode == "none":
+        return False
+    return session.scalar(select(Party.id).where(Party.id == invoice.party_id, _own(person))) is not None
 
 
 def own_payment(session: Session, person: Person, payment_id: UUID) -> Payment:
