@@ -19,6 +19,7 @@ from app.commands.einvoices import e_reporting, einvoices
 from app.commands.events import events
 from app.commands.ledger import ledger
 from app.commands.mail import mail
+from app.commands.sepa import sepa
 from app.commands.sessions import as_found, connected
 from app.commands.settings import settings
 from app.commands.vat_return import vat_return
@@ -101,6 +102,7 @@ for topic in (
     events,
     ledger,
     mail,
+    sepa,
     settings,
     unbilled,
     vat_return,

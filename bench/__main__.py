@@ -24,7 +24,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from app.db import migrate
 from app.embedded import EmbeddedPostgres
-from bench import availability, backbone, bookings, events, feed, invoices, ledger, memory, webhooks
+from bench import availability, backbone, bank, bookings, events, feed, invoices, ledger, memory, webhooks
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 BROKER = os.environ.get("BROKER_URL", "amqp://guest:guest@127.0.0.1:5672//")
@@ -95,6 +95,11 @@ def _invoices(server: EmbeddedPostgres) -> list[Figure]:
         return found + invoices.finalising(url)
 
 
+def _bank(server: EmbeddedPostgres) -> list[Figure]:
+    with _database(server, "bench_bank") as url:
+        return bank.figures(url)
+
+
 MEASURED: dict[str, Callable[[EmbeddedPostgres], list[Figure]]] = {
     "bookings": _bookings,
     "availability": _availability,
@@ -104,6 +109,7 @@ MEASURED: dict[str, Callable[[EmbeddedPostgres], list[Figure]]] = {
     "webhooks": _webhooks,
     "invoices": _invoices,
     "ledger": _ledger,
+    "bank": _bank,
     "memory": lambda _server: memory.figures(),
 }
 

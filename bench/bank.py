@@ -1,8 +1,8 @@
 """A bank statement of 10,000 entries against 8,000 open invoices: read, matched, posted, told.
 
-The floor is the same file read, and the very rows that became of it inserted by one connection into tables with the same
-columns and indexes; it matches, checks and locks nothing. An oracle judges every line: a figure of wrong matches is
-worth nothing.
+The floor is the same file read, and the very rows that became of it inserted by one connection into tables with the
+same columns and indexes; it matches, checks and locks nothing. An oracle judges every line: a figure of wrong matches
+is worth nothing.
 """
 
 from __future__ import annotations

@@ -39,6 +39,7 @@ _CLOSURE = {
 }
 
 EXAMPLES: dict[str, dict[str, Any]] = {
+    "pay_booking": {"mode": "hosted", "return_url": "https://ath.example/paid"},
     "replace_dunning": {
         "active": True,
         "steps": [
@@ -142,6 +143,15 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "postcode": "7800",
         "town": "Ath",
         "terms_days": 30,
+    },
+    "make_sepa_files": {"kind": "transfer", "execution_on": "2026-11-23"},
+    "cancel_sepa_file": {"reason": "Mauvais jour d'exécution"},
+    "sign_mandate": {
+        "party_id": _ID,
+        "reference": "ATH-0017",
+        "signed_on": "2026-03-01",
+        "debtor_name": "Atelier Dupont SRL",
+        "iban": "BE67999000001787",
     },
     "match_bank_line": {"invoices": [{"invoice_id": _ID, "amount_cents": 12100}]},
     "dismiss_bank_line": {"reason": "Loyer, déjà comptabilisé"},

@@ -16,6 +16,7 @@ from app.billing.dunning.models import DunningStop
 from app.billing.invoices.models import Invoice
 from app.billing.payments.drawer_models import CashDrawer
 from app.billing.payments.models import MoneyTask, Payment, PaymentMethod
+from app.billing.sepa.models import SepaFile, SepaMandate
 from app.booking.models import Closure, Feed, WaitlistEntry
 from app.db import Base, raw
 from app.http.examples import EXAMPLES
@@ -137,7 +138,13 @@ def _a_bank_line(session: Session, space: Space) -> dict[str, Any]:
     read = {"format": "camt.053.001.08", "reference": "1", "opening_cents": 0, "closing_cents": 100, "lines": 1}
     statement = saved(session, BankStatement(**owned, **read, sha256="", position=1))
     line = BankLine(**owned, statement_id=statement.id, key="k", position=1, booked_on=date(2026, 3, 1), cents=100)
-    return {"statement_id": statement.uid, "line_id": saved(session, line).uid}
+    ids = {"statement_id": statement.uid, "line_id": saved(session, line).uid}
+    file = SepaFile(**owned, kind="transfer", format="pain.001.001.09", sha256="", size=1, items=1, cents=1,
+                    execution_on=date(2026, 3, 1), made_at=statement.imported_at)  # fmt: skip
+    party = saved(session, Party(name="Debtor", country="BE"))
+    mandate = SepaMandate(operator_id=space.operator_id, party_id=party.id, reference="M1", scheme="CORE",
+                          signed_on=date(2026, 3, 1), debtor_name="Debtor", iban="BE")  # fmt: skip
+    return {**ids, "file_id": saved(session, file).uid, "mandate_id": saved(session, mandate).uid}
 
 
 def _a_webhook(session: Session, space: Space, clock: Clock) -> dict[str, Any]:
