@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ from tests.billing.einvoices.house import (
     work_all,
 )
 from tests.billing.einvoices.reader import read
+from tests.waiting import until
 from workers.einvoices import EINVOICES
 
 
@@ -359,6 +361,20 @@ def test_two_dispatchers_never_hold_the_same_row(
     first._record(claim, state="failed")
     after = rows(make_session)[0]
     assert (after.state, after.sha256, after.made_at) == ("made", before.sha256, before.made_at)
+
+
+def test_the_loop_makes_what_is_wanted_until_it_is_stopped(
+    make_session: Sessions, invoice: Invoice, dispatcher: Dispatcher
+) -> None:
+    stop = threading.Event()
+    loop = threading.Thread(target=dispatcher.run, args=(stop,))
+    loop.start()
+    try:
+        until(lambda: rows(make_session)[0].state == "made", within=30, describe="it is made")
+    finally:
+        stop.set()
+        loop.join(timeout=30)
+    assert not loop.is_alive()
 
 
 def test_what_a_customer_wanted_to_read_first_is_sent_all_the_same(
