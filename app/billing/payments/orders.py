@@ -91,11 +91,11 @@ def account_of(session: Session, operator_id: int) -> str | None:
 
 
 def operator_uid(session: Session, operator_id: int) -> UUID:
-    return session.scalars(select(Operator.uid).where(Operator.id == operator_id)).one()
+    return session.get_one(Operator, operator_id).uid
 
 
 def party_uid(session: Session, party_id: int) -> UUID:
-    return session.scalars(select(Party.uid).where(Party.id == party_id)).one()
+    return session.get_one(Party, party_id).uid
 
 
 def _label(session: Session, payment: Payment) -> str:
