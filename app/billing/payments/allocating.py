@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from app.billing.payments import standing
 from app.billing.payments.models import Allocation, Payment
 from app.billing.payments.standing import Due, Held, Pair
-from app.billing.payments.tasks import open_task
+from app.billing.payments.tasks import close_used, open_task
 
 Row = dict[str, Any]
 
@@ -54,11 +54,14 @@ def use_credit(session: Session, invoice_id: int, *, now: datetime) -> int:
     [due] = standing.hold_invoices(session, [invoice_id])
     pairs = {pair.payment_id: pair for pair in standing.given_to(session, invoice_id)}
     left = max(0, due.left_cents - due.awaited_cents)
-    rows = []
+    rows, emptied = [], []
     for held in payments:
         if (cents := min(left, held.free_cents)) > 0:
             rows.append(_row(held, due.id, cents, _nth("given", held, due, pairs.get(held.id)), now))
             left -= cents
+            if cents == held.free_cents:
+                emptied.append(held.id)
+    close_used(session, emptied, now=now)
     return _write(session, rows)
 
 

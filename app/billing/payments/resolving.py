@@ -13,6 +13,7 @@ from app.billing.payments import refunding, states
 from app.billing.payments.drawers import drawer_of_today, put_in, space_at
 from app.billing.payments.models import MoneyTask, Payment, Refund
 from app.billing.payments.tasks import close_task, find
+from app.errors import WrongState
 from app.network.models import Operator
 from app.network.people import Person
 
@@ -45,9 +46,13 @@ def _give(
         drawer = drawer_of_today(session, operator, space_at(session, operator, space_id), person=person, now=now)
     books = hold_books(session, operator.id)
     payment = refunding.held(session, payment.id)
-    before = session.scalars(select(Refund.state).where(Refund.id == refund.id)).one()
+    session.refresh(refund)
+    if refund.state != "requested":  # a file of transfers was quicker, or somebody else
+        if not done:
+            raise WrongState(state=refund.state, remedy="it has been given back, or has failed: close it as done")
+        return
     evidence, failure = (states.SETTLED, None) if done else (states.FAILED, NOT_GIVEN)
     refunding.follow(session, payment, refund, evidence, failure, books=books, now=now)
     session.flush()
-    if drawer is not None and before != refund.state:
+    if drawer is not None:
         put_in(session, drawer, -refund.amount_cents, refund_id=refund.id, now=now)

@@ -5,12 +5,12 @@ Kinds are rows of KINDS; `key` names what a task is about, so that finding it tw
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -38,6 +38,9 @@ KINDS: dict[str, str] = {
     "drawer_difference": "The cash counted is not what should be there: the difference is posted; find out why.",
 }
 
+LEFT_OVER = ("overpaid", "double", "no_invoice", "credited")  # credit, until an invoice takes it
+CREDIT_USED = "credit_used"  # the note where nobody closed it
+
 
 def open_task(
     session: Session,
@@ -59,6 +62,13 @@ def open_task(
         "invoice_id": invoice_id, "cents": cents, "currency": currency, "facts": dict(facts or {}), "opened_at": now,
     }  # fmt: skip
     session.execute(insert(MoneyTask).values(row).on_conflict_do_nothing(index_elements=["key"]))
+
+
+def close_used(session: Session, payment_ids: Iterable[int], *, now: datetime) -> None:
+    """Nobody needs to look any more at what was left over of payments: an invoice has taken all of it."""
+    left_over = update(MoneyTask).where(MoneyTask.payment_id.in_(list(payment_ids)), MoneyTask.closed_at.is_(None))
+    left_over = left_over.where(MoneyTask.kind.in_(LEFT_OVER)).values(closed_at=now, note=CREDIT_USED)
+    session.execute(left_over.execution_options(synchronize_session=False))
 
 
 def of_operator(

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.billing.invoices.crediting import Part, credit
 from app.billing.invoices.models import Invoice
 from app.billing.payments.allocating import after_credit_note, allocate_payment, release, use_credit
-from app.billing.payments.models import Allocation, Payment, PaymentAim
+from app.billing.payments.models import Allocation, MoneyTask, Payment, PaymentAim
 from app.billing.payments.receiving import ReceivedOtherwise
 from app.billing.payments.refunding import request_refund
 from app.db import TenantSession, raw, transaction
@@ -103,6 +103,8 @@ def test_credit_pays_the_next_invoice_oldest_money_first(house: House) -> None:
     invoice = house.invoice(700)
     assert (use_credit(house.session, invoice.id, now=NOW), use_credit(house.session, invoice.id, now=NOW)) == (700, 0)
     assert (given_by(house.session, old), given_by(house.session, new)) == ({invoice.id: 300}, {invoice.id: 400})
+    still_open = house.session.scalars(select(MoneyTask.payment_id).where(MoneyTask.closed_at.is_(None))).all()
+    assert still_open == [new.id]
     other = an_invoice_of(house.session, house.space, a_party(house.session), gross=100, now=NOW)
     assert use_credit(house.session, other.id, now=NOW) == 0
 

@@ -33,7 +33,9 @@ BY_HAND = {
         "WITH gone AS (DELETE FROM refund), given AS (DELETE FROM allocation) DELETE FROM payment", "was removed",
     ),
     "a cent more given": ("UPDATE allocation SET cents = cents + 401 WHERE cents = 600", "pays 1001 cents"),
-    "a cent less on an invoice": ("UPDATE invoice SET gross_cents = 599, net_cents = 599 WHERE gross_cents = 600", "is paid 600 cents, of 599"),
+    "a cent less on an invoice": (
+        "UPDATE invoice SET gross_cents = 599, net_cents = 599 WHERE gross_cents = 600", "is paid 600 cents, of 599",
+    ),
     "a cent taken back that was not given": ("UPDATE allocation SET cents = -1 WHERE cents = 600", "took back"),
 }  # fmt: skip
 
