@@ -30,6 +30,7 @@ RAW = {
     "app.doctor": "an operator's command; rolls back",
     "app.doctor.einvoices": "an operator's command; counts, and rolls back",
     "app.doctor.papers": "an operator's command; counts, and rolls back",
+    "app.doctor.bank": "an operator's command; compares sums",
     "app.doctor.billing": "an operator's command; counts, and names what was changed",
     "app.doctor.database": "an operator's command; rolls back",
     "app.doctor.events": "an operator's command; counts",

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine
 
 from app.config import Config
 from app.db import make_engine
+from app.doctor.bank import bank_check
 from app.doctor.billing import BILLING_CHECKS, sealed_archives_check
 from app.doctor.database import DATABASE_CHECKS
 from app.doctor.einvoices import einvoices_check
@@ -53,6 +54,7 @@ def _examine_database(engine: Engine, config: Config) -> list[Finding]:
         *PAYMENT_CHECKS,
         *PAID_CHECKS,
         ("sealed archives", partial(sealed_archives_check, config)),
+        ("bank", partial(bank_check, config)),
         ("papers", partial(papers_check, config)),
         ("einvoices", partial(einvoices_check, config)),
     ]
