@@ -17,11 +17,10 @@ from app.billing.bank.bulk import Bulk
 from app.billing.bank.movements import Movement
 from app.billing.ledger.posting import Entry, Posting, post
 from app.billing.months import Books
-from app.billing.payments import posting
+from app.billing.payments import posting, telling
 from app.billing.payments.standing import Due
 from app.db import Statement
 from app.events.outbox import insert_events
-from app.events.payment_facts import PaymentSettled
 from app.ids import new_id
 
 _PAYMENTS = Statement("""
@@ -180,12 +179,12 @@ def _task(each: Taken, kind: str, over: int, missing: int) -> tuple[Any, ...]:
 
 def _tell(session: Session, house: House, payments: Sequence[Taken], now: datetime) -> None:
     rows = _PARTIES.run(session, {"ids": sorted({each.party_id for each in payments})}).fetchall()
-    parties = {row.id: str(row.uid) for row in rows}
+    parties = {row.id: row.uid for row in rows}
     facts = [
         (
-            PaymentSettled(
-                payment_id=str(each.uid), operator_id=str(house.uid), party_id=parties[each.party_id], kind=each.kind,
-                amount_cents=each.line.cents, fee_cents=0, currency=house.currency,
+            telling.settled(
+                payment=each.uid, operator=house.uid, party=parties[each.party_id], kind=each.kind,
+                cents=each.line.cents, currency=house.currency,
             ),
             each.uid,
             1,
