@@ -52,6 +52,7 @@ MODULES = (
     "workers.einvoices",
     "workers.allocations",
     "workers.dunning",
+    "workers.holds",
 )
 DUE_MODULES = (
     "app.housekeeping",

@@ -16,11 +16,13 @@ from app.booking.changing import (
     lock_booking,
     lock_for_change,
     mark,
+    may_run_the_desk,
     require_owner_or_desk,
     require_status,
     resource_uid,
     tell,
 )
+from app.booking.cover import money_cents
 from app.booking.making import due_at
 from app.booking.models import Booking, BookingRule, WaitlistEntry
 from app.errors import NotFound, Refused
@@ -71,20 +73,35 @@ def refuse_booking(session: Session, uid: UUID, *, person: Person, now: datetime
 def accept_booking(session: Session, uid: UUID, *, person: Person, now: datetime) -> Booking:
     """Take up a hold before it expires; it is confirmed, or pending where the space wants to approve.
 
-    Repeating it succeeds. Raises NotFound, WrongState, Refused (hold_expired).
+    One that is to be paid first is accepted by the desk, which takes the money. Repeating it succeeds. Raises NotFound,
+    WrongState, Refused (hold_expired, pay_first).
     """
     booking = lock_for_change(session, uid)
-    if booking.member_id != person.member_id:
+    at_the_desk = to_be_paid(booking) and may_run_the_desk(person, booking)
+    if booking.member_id != person.member_id and not at_the_desk:
         raise NotFound()
     if booking.status in ("confirmed", "pending"):
         return booking
     require_status(booking, "held")
+    if to_be_paid(booking) and not at_the_desk:
+        raise Refused(rule="pay_first", limit=money_cents(booking.cover))
     if booking.hold_expires_at is not None and now >= booking.hold_expires_at:
         raise Refused(rule="hold_expired", limit=instant(booking.hold_expires_at))
-    _settle(session, booking, status=_after_acceptance(session, booking, person), now=now)
+    approved = person.may(FRONT_DESK, booking.space_id)
+    take_up(session, booking, approved=approved, now=now)
+    return booking
+
+
+def take_up(session: Session, booking: Booking, *, approved: bool, now: datetime) -> None:
+    """A locked hold becomes a booking, or a request where the space wants to approve and has not."""
+    _settle(session, booking, status=_after_acceptance(session, booking, approved=approved), now=now)
     _entry_is(session, booking, "taken")
     tell(session, booking, BookingAccepted, now=now, status=booking.status)
-    return booking
+
+
+def to_be_paid(booking: Booking) -> bool:
+    """Whether the hold waits for money rather than for a word."""
+    return bool(booking.terms.get("pay_first"))
 
 
 def check_in(session: Session, uid: UUID, *, person: Person, now: datetime) -> Booking:
@@ -147,10 +164,10 @@ def _decided(session: Session, uid: UUID, person: Person) -> Booking:
     return booking
 
 
-def _after_acceptance(session: Session, booking: Booking, person: Person) -> str:
+def _after_acceptance(session: Session, booking: Booking, *, approved: bool) -> str:
     """What a hold becomes: where the space wants to approve, a request like any other."""
     approval = session.scalar(select(BookingRule.approval).where(BookingRule.resource_id == booking.resource_id))
-    return "pending" if approval and not person.may(FRONT_DESK, booking.space_id) else "confirmed"
+    return "pending" if approval and not approved else "confirmed"
 
 
 def _settle(session: Session, booking: Booking, *, status: str, now: datetime) -> None:

@@ -48,6 +48,8 @@ class Made:
         return describe(SimpleNamespace(**self.row, **_UNTOUCHED), names, now=self.row["now"])
 
 
+TIME_TO_PAY = timedelta(minutes=30)  # the least that a provider's page stays open
+
 # What a booking just made has not got yet.
 _UNTOUCHED = {"fee_cents": 0, "reason": None, "checked_in_at": None, "revision": 0}
 
@@ -94,9 +96,12 @@ def take(
 ) -> Made:  # fmt: skip
     """Take the units of a plan, the preferred ones first, and draw its credits. Raises SlotTaken.
 
-    `series_id` ties the booking to its recurrence; a `held` one is given with `hold_expires_at`.
+    `series_id` ties the booking to its recurrence. One that is held for somebody who waits is given with
+    `hold_expires_at`; who pays first has TIME_TO_PAY.
     """
     row = _row(planned, person=person, now=now, status=status or planned.status)
+    if row["status"] == "held" and hold_expires_at is None:
+        hold_expires_at = now + TIME_TO_PAY
     row |= {"series_id": series_id, "hold_expires_at": hold_expires_at}
     for units in _choices(planned):
         row["units"] = row["unit_ids"] = units

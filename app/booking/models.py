@@ -120,6 +120,7 @@ class BookingRule(Base):
     quota_week_minutes: Mapped[int | None] = mapped_column(Integer)
     quota_month_minutes: Mapped[int | None] = mapped_column(Integer)
     approval: Mapped[bool] = mapped_column(server_default="false")
+    pay_first: Mapped[bool] = mapped_column(server_default="false")
     no_show_after_minutes: Mapped[int | None] = mapped_column(Integer)
     cancellation: Mapped[list[Any]] = mapped_column(JSONB, server_default="[[0, 0]]")  # [[hours before, fee %], ...]
     __table_args__ = (one_of("audience", ("anyone", "network", "members", "staff")),)

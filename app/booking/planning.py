@@ -19,7 +19,7 @@ from app.booking.cancellation import Terms, terms_to_json
 from app.booking.catalogue.offers import Offer
 from app.booking.catalogue.pricing import letting_of, quote_price
 from app.booking.catalogue.remembering import offer_of
-from app.booking.cover import Cover, cover_of, with_money
+from app.booking.cover import Cover, cover_of, money_cents, with_money
 from app.booking.describing import letting_shape
 from app.booking.prices import Price
 from app.booking.promises import Promised
@@ -65,8 +65,17 @@ class Plan:
 
     @property
     def status(self) -> str:
-        """Pending where the space wants to approve; what staff book needs no approval."""
+        """Held until it is paid, where the space wants that first; pending where it wants to approve. What staff book
+        needs neither."""
+        if self.pays_first:
+            return "held"
         return "pending" if self.offer.rules.approval and not self.situation.standing.is_staff else "confirmed"
+
+    @property
+    def pays_first(self) -> bool:
+        """Whether money is to come before it is confirmed."""
+        asked = self.offer.rules.pay_first and not self.situation.standing.is_staff
+        return asked and money_cents(self.cover) > 0
 
     def terms(self) -> dict[str, Any]:
         """What freezes in the booking beside its price."""
@@ -77,6 +86,7 @@ class Plan:
             "buffers": [own.buffer_before_minutes, own.buffer_after_minutes],
             "sources": list(self.wish.cover),
             **({"letting": self.letting} if self.letting else {}),
+            **({"pay_first": True} if self.pays_first else {}),
         }
 
     @property

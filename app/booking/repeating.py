@@ -108,10 +108,13 @@ def _plan(
     """The plan for one date, after so many dates that `failed`."""
     if occurrence.problem is not None:
         raise Refused(rule=occurrence.problem, limit=occurrence.day.isoformat())
-    return plan(
+    planned = plan(
         session, wish, person=person, now=now, start=occurrence.start, end=occurrence.end,
         seek_alternatives=failed < MOST_WITH_ALTERNATIVES, promised=held_to,
     )  # fmt: skip
+    if planned.pays_first:
+        raise Refused(rule="pay_first", limit="one booking at a time")
+    return planned
 
 
 def _dates(session: Session, wish: Wish) -> list[Occurrence]:

@@ -26,7 +26,8 @@ STAFF_MAY_LOOK_BACK = timedelta(days=1)
 class Rules:
     """The booking rules of a resource, in minutes and days. None: no such limit.
 
-    A start counts as past once the step it is in is over; with `approval`, as soon as it has come.
+    A start counts as past once the step it is in is over; with `approval`, as soon as it has come. With `pay_first` a
+    booking that money covers, in whole or in part, is held until that has been paid.
     """
 
     lead_minutes: int = 0
@@ -41,6 +42,7 @@ class Rules:
     quota_week_minutes: int | None = None
     quota_month_minutes: int | None = None
     approval: bool = False
+    pay_first: bool = False
     no_show_after_minutes: int | None = None
 
     def __post_init__(self) -> None:

@@ -186,6 +186,13 @@ def test_a_quota_counts_what_is_used_and_what_is_asked(period: str, used: int, r
     assert refusal(rules, standing=standing) == ((f"quota_{period}", 120) if refused else None)
 
 
+def test_who_is_suspended_is_told_since_when_and_staff_book_all_the_same() -> None:
+    since = datetime(2026, 2, 1, 7, tzinfo=UTC)
+    told = ("suspended", "2026-02-01T08:00:00+01:00")
+    assert refusal(rules_of(), standing=Standing(suspended_since=since)) == told
+    assert refusal(rules_of(), standing=Standing(suspended_since=since, is_staff=True)) is None
+
+
 EVERYTHING_WRONG = rules_of(
     audience="staff",
     lead_minutes=10**6,
@@ -204,6 +211,7 @@ def test_rules_are_read_in_the_order_of_the_domain() -> None:
         "opening_hours",
         "access_hours",
         "audience",
+        "suspended",
         "in_the_past",
         "lead_time",
         "horizon",

@@ -188,7 +188,7 @@ def _shared(value: Value) -> Value:
 RULE_FIELDS = (
     "lead_minutes", "horizon_days", "min_minutes", "max_minutes", "step_minutes", "buffer_before_minutes",
     "buffer_after_minutes", "audience", "quota_day_minutes", "quota_week_minutes", "quota_month_minutes", "approval",
-    "no_show_after_minutes",
+    "pay_first", "no_show_after_minutes",
 )  # fmt: skip
 TARIFF_FIELDS = (
     "currency", "includes_vat", "half_day_cents", "half_day_minutes", "day_cents", "day_minutes", "cap_cents",
@@ -210,5 +210,5 @@ def _default_rule() -> BookingRule:
     """The rules of a resource for which none were written: the defaults of the table."""
     return BookingRule(
         lead_minutes=0, horizon_days=365, min_minutes=30, max_minutes=1440, step_minutes=15, buffer_before_minutes=0,
-        buffer_after_minutes=0, audience="anyone", approval=False, cancellation=[[0, 0]],
+        buffer_after_minutes=0, audience="anyone", approval=False, pay_first=False, cancellation=[[0, 0]],
     )  # fmt: skip

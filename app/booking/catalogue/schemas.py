@@ -133,6 +133,14 @@ class RulesShape(Strict):
     quota_week_minutes = minutes(0, load_default=None, allow_none=True)
     quota_month_minutes = minutes(0, load_default=None, allow_none=True)
     approval = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    pay_first = fields.Boolean(
+        load_default=False,
+        truthy={True},
+        falsy={False},
+        metadata={
+            "description": "Whoever owes money for a booking pays it first: the booking is held for half an hour."
+        },
+    )
     no_show_after_minutes = minutes(1, 1440, load_default=None, allow_none=True)
     cancellation = cancellation_steps(
         load_default=lambda: [{"hours_before": 0, "percent": 0}],

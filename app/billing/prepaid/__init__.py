@@ -1,0 +1,1 @@
+"""Bookings that are paid before they are confirmed: asking for the money, and giving it back."""
