@@ -12,7 +12,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Generator, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import pytest
@@ -27,7 +27,33 @@ from app.tenancy import SYSTEM
 from tests.databases import Databases
 
 ON_EVERY_SERVER = ("booking", "events", "network", "workers")
+# Of those folders, what is about rules, words, answers over HTTP and the bus: its statements are plain ones that
+# SQLAlchemy writes, or ours that its neighbours send on every server too. What another server may take otherwise is our
+# own SQL, constraints, triggers, locks and plans.
+ON_ONE_SERVER = (
+    "booking/test_catalogue.py",
+    "booking/test_refusals.py",
+    "booking/test_vat_of_bookings.py",
+    "events/test_upcasting.py",
+    "network/memberships/test_api.py",
+    "network/memberships/test_previews.py",
+    "network/parties/test_details.py",
+    "network/test_foreign_ids.py",
+    "workers/test_bus_troubles.py",
+    "workers/test_rabbitmq.py",
+    "workers/test_run.py",
+)
 ALONE = ("chaos", "faults", "races")
+# Slow, but only busy: nothing is killed or frozen there, and nothing is timed. First, so that none is left for the end.
+BUSY = (
+    "http/test_bad_input.py",
+    "http/test_fuzzing.py",
+    "oracles/test_calendar_oracles.py",
+    "oracles/test_served_feed.py",
+    "webhooks/test_engine.py",
+    "workers/test_crash_everywhere.py",
+    "workers/test_handle_against_model.py",
+)
 
 
 def _servers() -> list[str]:
@@ -46,18 +72,25 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """What is quick in folders that live by the database is told on every server; for all else one is enough."""
     if "which_server" in metafunc.fixturenames:
-        folder = metafunc.definition.path.relative_to(Path(__file__).parent).parts[0]
-        everywhere = folder in ON_EVERY_SERVER and metafunc.definition.get_closest_marker("slow") is None
+        where, slow = _file(metafunc.definition), metafunc.definition.get_closest_marker("slow")
+        everywhere = where.parts[0] in ON_EVERY_SERVER and str(where) not in ON_ONE_SERVER and slow is None
         servers = _servers() if everywhere else _servers()[:1]
         metafunc.parametrize("which_server", servers, indirect=True, scope="session", ids=_label)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what runs beside no other test: the folders ALONE, and what is slow: it starts processes, and waits."""
+    """Mark what runs beside no other test: the folders ALONE, and what is slow and not only BUSY: it starts processes,
+    and waits."""
     for item in items:
-        folder = item.path.relative_to(Path(__file__).parent).parts[0]
-        if folder in ALONE or item.get_closest_marker("slow"):
+        where = _file(item)
+        if where.parts[0] in ALONE or (item.get_closest_marker("slow") and str(where) not in BUSY):
             item.add_marker("alone")
+    items.sort(key=lambda item: str(_file(item)) not in BUSY)
+
+
+def _file(item: pytest.Item) -> PurePath:
+    """Where a test stands, from here."""
+    return item.path.relative_to(Path(__file__).parent)
 
 
 @pytest.fixture(scope="session")
