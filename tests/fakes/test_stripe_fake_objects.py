@@ -226,6 +226,14 @@ def test_transfers_move_what_a_charge_took_to_a_connected_account_and_back(
     assert line["transferred"] == 2500
 
 
+def test_a_debit_that_has_not_come_in_may_be_transferred(client: stripe.StripeClient, fake: Fake) -> None:
+    charge = pay(client, "pm_sepaDebit_success", amount=5000).latest_charge
+    given = {"currency": "eur", "destination": fake.control("POST", "accounts")["id"], "source_transaction": charge}
+    client.v1.transfers.create({**given, "amount": 4000})
+    fake.control("POST", "clock", advance=601)
+    assert fake.control("GET", "books")["charges"][0]["transferred"] == 4000
+
+
 def test_the_account_header_charges_in_the_connected_account(client: stripe.StripeClient, fake: Fake) -> None:
     account = fake.control("POST", "accounts", id="acct_member1")["id"]
     theirs = client_of(fake, stripe_account=account)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.fakes.clients import KEY
@@ -82,7 +82,14 @@ class Walk:
             self.control("payouts")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=(Phase.generate,),  # a walk is not made shorter: that takes minutes
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 2_000)), min_size=20, max_size=40), st.integers(0, 9))
 def test_books_and_objects_agree_after_any_walk(steps: list[tuple[str, int]], seed: int) -> None:
     walk = Walk(seed)

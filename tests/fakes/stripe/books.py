@@ -24,6 +24,7 @@ class Books:
     def __init__(self) -> None:
         self.entries: list[dict[str, Any]] = []
         self.charges: dict[str, dict[str, Any]] = {}
+        self.moved: dict[str, int] = {}  # charge -> cents transferred of it
         self.broken: list[str] = []
 
     def open_charge(self, charge: str, account: str, currency: str, **facts: Any) -> None:
@@ -31,7 +32,7 @@ class Books:
         if charge in self.charges:
             self._break(f"{charge} took money twice")
         line = {"charge": charge, "account": account, "currency": currency, **facts}
-        self.charges[charge] = {**line, **dict.fromkeys(COUNTED, 0)}
+        self.charges[charge] = {**line, **dict.fromkeys(COUNTED, 0), "transferred": self.moved.get(charge, 0)}
 
     def charged(self, charge: str, at: int, amount: int, fee: int) -> None:
         """A payer paid `amount` cents, of which the provider keeps `fee`."""
@@ -67,8 +68,10 @@ class Books:
         """`amount` cents moved to a connected account (negative: were taken back)."""
         self._add("transfer", account, currency, at, transfer, charge, [("balance", -amount), ("connected", amount)])
         self._add("transfer", to, currency, at, transfer, charge, [("connected", -amount), ("balance", amount)])
-        if charge in self.charges:
-            self._count(charge, transferred=amount)
+        if charge is not None:  # which may be a debit that has not come in yet
+            self.moved[charge] = self.moved.get(charge, 0) + amount
+            if charge in self.charges:
+                self._count(charge, transferred=amount)
 
     def paid_out(self, payout: str, account: str, currency: str, at: int, amount: int) -> None:
         """`amount` cents went to the account's bank."""

@@ -26,6 +26,7 @@ def save(fake: Fake, path: Path) -> None:
                 "hidden": fake.store.hidden,
                 "entries": fake.books.entries,
                 "charges": fake.books.charges,
+                "moved": fake.books.moved,
                 "broken": fake.books.broken,
                 "keys": [[account, key, asdict(kept)] for (account, key), kept in fake.keys.kept.items()],
                 "due": fake.schedule.waiting(),
@@ -45,6 +46,7 @@ def load(fake: Fake, path: Path) -> None:
     kept = json.loads(path.read_text())
     fake.store.number, fake.store.things, fake.store.hidden = kept["number"], kept["things"], kept["hidden"]
     fake.books.entries, fake.books.charges, fake.books.broken = kept["entries"], kept["charges"], kept["broken"]
+    fake.books.moved = kept["moved"]
     for account, key, values in kept["keys"]:
         if values["status"] is not None:
             fake.keys.kept[account, key] = Kept(**values)
