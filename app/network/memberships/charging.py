@@ -157,6 +157,7 @@ class _Decisions:
             raise VatUndecided(country=self._country, regime=None, day=day.isoformat())
         return decide(
             country=self._country,
+            postcode=self._contract.space.postcode,
             regime=self._regimes[max(begun)],
             place_of_supply=PLACE_OF_SUPPLY,
             day=day,

@@ -82,6 +82,12 @@ def test_a_letting_begins_when_its_plan_is_followed(session: Session) -> None:
     assert house.lock(signed).timeline.version_on(d("2026-07-01")) == office.id
 
 
+def test_where_a_country_has_more_than_one_rate_the_space_s_own_is_charged(session: Session) -> None:
+    house = a_house(session, country="FR", postcode="97400", terms={"letting_equipped": True})
+    [fee] = house.lines(house.sign("2026-01-01"))
+    assert (fee["net_cents"], fee["vat_cents"], fee["vat"]["permille"]) == (10_000, 850, 85)  # CGI, art. 296, 1°, b
+
+
 def test_terms_of_letting_that_nobody_could_tax_are_refused_by_name(app: Flask, session: Session) -> None:
     space, elsewhere = a_space(session), a_space(session, country="LU", timezone="Europe/Luxembourg")
     managers = {each.id: Client(app, a_token(session, a_manager(session, each))) for each in (space, elsewhere)}
