@@ -12,6 +12,7 @@ from app.billing.dunning import telling as dunning
 from app.billing.invoices import enclosing, sending
 from app.billing.invoices.delivery import undelivered_numbers
 from app.billing.invoices.standing import mark_sent
+from app.billing.prepaid import telling as prepaid
 from app.events.envelope import Envelope
 from app.notifications.deciding import tell_member, tell_staff
 from app.notifications.documents import Document, tell_party
@@ -68,6 +69,22 @@ def read_overdue(session: Session, asked: Asked) -> Found | None:
     return None if told is None else Found(told, read_document(session, asked).files)
 
 
+def mail_refund(session: Session, envelope: Envelope, *, now: datetime) -> None:
+    """Write down the mail that says that money went back."""
+    paid = prepaid.paid_by(session, envelope.aggregate_id)
+    document = Document(paid.payment_uid, paid.party_id, envelope.data["refund_id"])
+    said = {name: envelope.data[name] for name in ("refund_id", "amount_cents", "currency")}
+    tell_party(
+        session, kind="payment_refunded", document=document, event_id=envelope.event_id, facts=said, now=now
+    )  # fmt: skip
+
+
+def read_refund(session: Session, asked: Asked) -> Found:
+    """Whose money it was, and why it went back."""
+    return Found(prepaid.read(session, UUID(asked.notification.facts["refund_id"])))
+
+
+enter("payment_refunded", Source(read_refund))
 for _kind in ("invoice", "credit_note"):
     enter(_kind, Source(read_document, note_sent))
 ask_for_undelivered(undelivered_numbers)
@@ -80,7 +97,7 @@ for _kind in dunning.KINDS.values():
 NOTIFICATIONS = register(
     Consumer(
         name="notifications",
-        aggregate_types=("booking", "waitlist_entry", "webhook", "invoice"),
+        aggregate_types=("booking", "waitlist_entry", "webhook", "invoice", "payment"),
         from_="now",
         blocking=False,
         sender=sender,
@@ -97,6 +114,7 @@ NOTIFICATIONS = register(
             "credit_note.finalised": mail_document,
             "invoice.sending_requested": mail_document,
             "invoice.reminded": mail_reminder,
+            "payment.refunded": mail_refund,
         },
     )
 )

@@ -41,6 +41,7 @@ ROWS = (
     Kind("invoice_reminder", "An invoice to you is overdue; with its PDF.", optional=False),
     Kind("invoice_formal_notice", "A formal notice about an overdue invoice; with its PDF.", optional=False),
     Kind("bookings_suspended", "You cannot book until an overdue invoice is paid.", optional=False),
+    Kind("payment_refunded", "Money that you paid went back.", optional=False),
     Kind("digest", "Each open morning: the day of the space.", to="manager"),
     Kind("digest_weekly", "The first open morning of a week: the week of the space.", default=False, to="manager"),
     Kind("webhook_disabled", "A receiver of events was switched off.", optional=False, to="manager"),

@@ -10,6 +10,7 @@ from app.booking.cover import credit_minutes, credit_money, money_cents
 from app.notifications.digest_letter import digest, digest_weekly
 from app.notifications.document_letter import credit_note, invoice
 from app.notifications.letters import Letter, Story, Words
+from app.notifications.refund_letter import payment_refunded
 from app.notifications.reminder_letter import bookings_suspended, invoice_formal_notice, invoice_reminder
 
 Rows = list[tuple[str, str]]
@@ -202,6 +203,7 @@ LETTERS: dict[str, Callable[[Story], Letter]] = {
     "invoice_reminder": invoice_reminder,
     "invoice_formal_notice": invoice_formal_notice,
     "bookings_suspended": bookings_suspended,
+    "payment_refunded": payment_refunded,
     "digest": digest,
     "digest_weekly": digest_weekly,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ import pytest
 from app.billing.payments.calling import Caller
 from app.billing.payments.models import PaymentAccount
 from app.booking.models import PriceList
+from app.network.models import Operator
 from tests.billing.payments.scripted import Scripted, answered, came
 from tests.builders import a_manager, a_member, a_room, saved
 from tests.http.client import Client
+from tests.notifications.mailbox import Mailbox
 from tests.scenarios.conftest import Town
 
 PRICE = 12100  # a morning
@@ -32,7 +35,8 @@ class Reception:
         listed = {"valid_from": date(2026, 1, 1), "hour_tiers": [[None, 2500]]}
         saved(town.session, PriceList(resource_id=self.room.id, **listed))
         self.manager = town.as_(a_manager(town.session, town.space))
-        self.guest = town.as_(a_member(town.session, name="Guest"))
+        self.guest = town.as_(a_member(town.session, name="Guest", locale="en"))
+        self.operator_name = town.session.get_one(Operator, town.space.operator_id).name
         steps = [{"hours_before": 48, "percent": 0}, {"hours_before": 0, "percent": 50}]
         rules = {"pay_first": True, "cancellation": steps}
         assert self.manager.put(f"/resources/{self.room.uid}/rules", json=rules, etag="*").status_code == 200
@@ -94,7 +98,9 @@ def test_without_money_the_place_is_free_again_after_half_an_hour(reception: Rec
     assert reception.book(reception.town.as_(a_member(reception.town.session)))["status"] == "held"
 
 
-def test_money_that_comes_too_late_goes_back_by_itself(reception: Reception) -> None:
+def test_money_that_comes_too_late_goes_back_by_itself_and_its_payer_is_told(
+    reception: Reception, tmp_path: Path
+) -> None:
     booking = reception.book()
     payment = reception.pay(booking)
     reception.town.time_passes(minutes=31)
@@ -103,9 +109,13 @@ def test_money_that_comes_too_late_goes_back_by_itself(reception: Reception) -> 
     reception.settles()
     asked = reception.provider_says(answered("settled", ref="re_1"))
     assert asked.verbs == ["refund"]
+    reception.town.everyone_is_told()
     shown = reception.guest.get(f"/payments/{payment['id']}").json
     assert (shown["state"], shown["refunded_cents"], shown["credit_cents"]) == ("settled", PRICE, 0)
     assert [each["reason"] for each in shown["refunds"]] == ["too_late"]
+    mails = Mailbox(reception.town.make_session, tmp_path, reception.town.clock).new()
+    (told,) = [mail for mail in mails if "121" in mail.subject]
+    assert "no longer held" in told.text and reception.operator_name in told.subject
 
 
 def test_who_cancels_gets_back_what_is_above_the_fee_once(reception: Reception) -> None:
