@@ -46,6 +46,7 @@ from tests.workers.effects import (
     a_story,
     accepted,
     create_effects,
+    drop_effects,
     effects,
     made,
     record_events,
@@ -59,9 +60,11 @@ Sessions = sessionmaker[TenantSession]
 
 
 @pytest.fixture(autouse=True)
-def counted(engine: Engine, make_session: Sessions) -> None:
+def counted(engine: Engine, make_session: Sessions) -> Iterator[None]:
     create_effects(engine)
     subscribe(make_session, [COUNTING])
+    yield
+    drop_effects(engine)
 
 
 @pytest.fixture

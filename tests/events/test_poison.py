@@ -18,7 +18,17 @@ from app.db import TenantSession
 from app.events.envelope import Envelope
 from app.timekeeper import utc_now
 from tests.events.archiving import handle_all
-from tests.workers.effects import COUNTING, accepted, create_effects, effects, made, record_events, texts, write_effect
+from tests.workers.effects import (
+    COUNTING,
+    accepted,
+    create_effects,
+    drop_effects,
+    effects,
+    made,
+    record_events,
+    texts,
+    write_effect,
+)
 from workers.handle import EventHandler
 from workers.receipts import BACKOFF_S
 from workers.registry import Consumer
@@ -43,7 +53,8 @@ def run(engine: Engine, database_url: str, tmp_path: Any, monkeypatch: pytest.Mo
     def command(*words: str) -> Result:
         return CliRunner().invoke(passerelle, ["events", *words], catch_exceptions=False)
 
-    return command
+    yield command
+    drop_effects(engine)
 
 
 def due_until_it_is_quiet(make_session: Sessions, consumer: Consumer, *, after: timedelta) -> None:

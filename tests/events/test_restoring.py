@@ -40,6 +40,7 @@ from tests.workers.effects import (
     a_story,
     accepted,
     create_effects,
+    drop_effects,
     effects,
     record_events,
     texts,
@@ -65,9 +66,11 @@ OUTBOX = (
 
 
 @pytest.fixture(autouse=True)
-def counted(engine: Engine, make_session: Sessions) -> None:
+def counted(engine: Engine, make_session: Sessions) -> Iterator[None]:
     create_effects(engine)
     subscribe(make_session, [COUNTING])
+    yield
+    drop_effects(engine)
 
 
 @pytest.fixture
