@@ -45,6 +45,9 @@ def _plain(sentence: Callable[[], str]) -> Sentence:
 RULES: dict[str, Sentence] = {
     "opening_hours": _opening_hours,
     "audience": _audience,
+    "access_hours": _plain(lambda: _("Your plan does not hold at that hour.")),
+    "suspended": _plain(lambda: _("An invoice of yours is overdue: once it is paid you can book again.")),
+    "pay_first": _plain(lambda: _("It is paid first, one booking at a time.")),
     "in_the_past": _plain(lambda: _("That time has already begun.")),
     "lead_time": _measured(lambda limit: _("Book it at least %(limit)s in advance.", limit=limit), duration),
     "horizon": _measured(lambda limit: _("It can be booked at most %(limit)s ahead.", limit=limit), days),
