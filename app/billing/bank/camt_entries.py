@@ -83,7 +83,7 @@ def movements_of(entry: Any, shape: Shape, *, position: int) -> list[Movement]:
         raise _refused("a booked entry has no BookgDt")
     if cents == 0:
         return []
-    shared = {
+    shared: dict[str, Any] = {
         "position": position,
         "booked_on": day(written),
         "currency": currency,

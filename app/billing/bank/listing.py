@@ -61,7 +61,7 @@ def shown(session: Session, lines: Sequence[BankLine]) -> list[ShownLine]:
     for proposal in session.scalars(wanted.order_by(BankProposal.certainty.desc(), BankProposal.id)):
         by_line[proposal.line_id].append(proposal)
     every = [proposal for found in by_line.values() for proposal in found]
-    parties = _uids(session, Party, {each.party_id for each in (*lines, *every)})
+    parties = _uids(session, Party, {line.party_id for line in lines} | {each.party_id for each in every})
     payments = _uids(session, Payment, {line.payment_id for line in lines})
     statements = _uids(session, BankStatement, {line.statement_id for line in lines})
     invoices = _uids(session, Invoice, {int(aim[0]) for proposal in every for aim in proposal.aims})
