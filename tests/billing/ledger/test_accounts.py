@@ -39,6 +39,8 @@ PRESCRIBED = {
     "cash_differences": ("64", "658"),
     "payments_in_transit": ("58", "511"), "rounding": ("64", "658"), "revenue_booking": ("70", "706"),
     "revenue_membership": ("70", "706"), "revenue_fee": ("70", "706"), "revenue_other": ("70", "708"),
+    "disputed": ("407", "416"), "suspense": ("499", "471"), "payment_fees": ("65", "627"),
+    "late_interest": ("751", "763"), "bank_interest": ("751", "768"), "recovery_fees": ("74", "75"),
 }  # fmt: skip
 
 
