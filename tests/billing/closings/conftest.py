@@ -20,7 +20,8 @@ from app.db import TenantSession, make_engine, sessions, transaction
 from app.network.models import Operator
 from app.tenancy import SYSTEM
 from tests.billing.closings.books import a_customer, archive_of, books, pass_time, pay, record
-from tests.conftest import Clock, _address, _on, copied_by
+from tests.conftest import Clock, _address, _on
+from tests.databases import copied_by
 
 _numbers = itertools.count(1)
 SALES = ((9, 29, 50_000), (10, 3, 10_000), (10, 3, 4_000), (10, 9, -500), (10, 31, 999), (11, 1, 7))

@@ -17,7 +17,8 @@ from app.cli import passerelle
 from app.config import Config
 from app.db import make_engine, sessions
 from app.tenancy import SYSTEM
-from tests.conftest import Clock, copied_by
+from tests.conftest import Clock
+from tests.databases import copied_by
 from tests.oracles.books.reading import Exported
 from tests.oracles.books.telling import House, Valley
 from tests.scenarios.conftest import Town
