@@ -150,11 +150,12 @@ def goes_back(line: Movement, facts: Facts) -> Verdict | None:
     if not _goes_back(line):
         return None
     for key in keys_of(line.end_to_end_id, line.bank_ref):
-        came = {each.line_id: each for each in facts.came.get(key, []) if each.cents == -line.cents}
+        told = (each for each in facts.came.get(key, ()) if each.line_id not in facts.undone)
+        came = {each.line_id: each for each in told if each.cents == -line.cents}
         if len(came) == 1:
-            ((_, original),) = came.items()
+            (original,) = came.values()
             item = facts.items.get(line.end_to_end_id or "")
-            _forget(facts, original)
+            facts.undone.add(original.line_id)  # what went back cannot go back again
             return Verdict("returned", party_id=original.party_id, undoes=original, item=item)
     return None
 
@@ -174,12 +175,6 @@ def keys_of(end_to_end_id: str | None, bank_ref: str | None) -> list[str]:
     """Under which names a line is found again when it goes back."""
     named = {"e2e": end_to_end_id, "ref": bank_ref}
     return [f"{name}:{value}" for name, value in named.items() if value]
-
-
-def _forget(facts: Facts, original: Came) -> None:
-    """What went back cannot go back again."""
-    for key, found in facts.came.items():
-        facts.came[key] = [each for each in found if each.line_id != original.line_id]
 
 
 Rule = Callable[[Movement, Facts], Verdict | None]

@@ -97,6 +97,7 @@ class Facts:
     parties_by_iban: dict[str, set[int]] = field(default_factory=dict)
     parties_by_name: dict[frozenset[str], set[int]] = field(default_factory=dict)
     came: dict[str, list[Came]] = field(default_factory=dict)
+    undone: set[int] = field(default_factory=set)
     in_transit_cents: int = 0
 
 
