@@ -13,7 +13,7 @@ from typing import Any
 from lxml import etree
 
 from app.billing.bank.camt_entries import Shape, amount, day, movements_of, text_of
-from app.billing.bank.movements import LARGEST, Movement, Statement, StatementRefused
+from app.billing.bank.movements import LARGEST, AccountStatement, Movement, StatementRefused
 
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:"
 FORMATS = ("camt.053.001.02", "camt.053.001.04", "camt.053.001.08")
@@ -23,7 +23,7 @@ _PACKED = {b"\x1f\x8b": "gzip", b"PK": "zip", b"BZ": "bzip2", b"\xfd7": "xz"}
 _SAFE = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
 
 
-def read(octets: bytes) -> list[Statement]:
+def read(octets: bytes) -> list[AccountStatement]:
     """Every statement of a file, its balances checked. Raises StatementRefused, StatementUnbalanced."""
     _refuse_packed(octets)
     try:
@@ -61,7 +61,7 @@ def _format(octets: bytes) -> str:
     raise _refused("it is empty")
 
 
-def _statements(octets: bytes, shape: Shape) -> Iterator[Statement]:
+def _statements(octets: bytes, shape: Shape) -> Iterator[AccountStatement]:
     booked: list[Movement] = []
     pending, known, found = 0, 0, 0
     for _, element in etree.iterparse(BytesIO(octets), events=("end",), tag=(shape.entry, shape.statement), **_SAFE):
@@ -82,7 +82,7 @@ def _statements(octets: bytes, shape: Shape) -> Iterator[Statement]:
         element.clear()  # what was read needs no memory any more
 
 
-def _statement(element: Any, shape: Shape, booked: list[Movement], pending: int) -> Statement:
+def _statement(element: Any, shape: Shape, booked: list[Movement], pending: int) -> AccountStatement:
     reference = text_of(element, shape.path("Id")) or ""
     iban = (text_of(element, shape.path("Acct/Id/IBAN")) or "").replace(" ", "").upper()
     if not reference or not iban:
@@ -91,7 +91,7 @@ def _statement(element: Any, shape: Shape, booked: list[Movement], pending: int)
     own = text_of(element, shape.path("Acct/Ccy")) or currency
     if own != currency:
         raise _refused(f"the account is in {own[:3]}, its balances in {currency}")
-    return Statement(
+    return AccountStatement(
         format=shape.format,
         reference=reference[:70],
         iban=iban,

@@ -21,16 +21,16 @@ from sqlalchemy.orm import Session
 
 from app.billing.bank import settling
 from app.billing.bank.models import BankStatement
-from app.billing.bank.movements import Movement, Statement, StatementRefused
+from app.billing.bank.movements import AccountStatement, Movement, StatementRefused
 from app.billing.bank.taking import House
 from app.billing.months import HOME_ZONE, hold_books
 from app.billing.payments.tasks import open_task
-from app.db import Statement as Sql
+from app.db import Statement
 from app.network.models import Operator, Space
 
 LOCK = 7_200_013
-_ALONE = Sql("SELECT pg_advisory_xact_lock(:lock::int, :operator_id::int)")
-_KNOWN = Sql("SELECT key FROM bank_line WHERE operator_id = :operator_id AND key = ANY(:keys)")
+_ALONE = Statement("SELECT pg_advisory_xact_lock(:lock::int, :operator_id::int)")
+_KNOWN = Statement("SELECT key FROM bank_line WHERE operator_id = :operator_id AND key = ANY(:keys)")
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ def import_file(
     return done
 
 
-def _check(statement: Statement, operator: Operator) -> None:
+def _check(statement: AccountStatement, operator: Operator) -> None:
     """Raises StatementRefused for another's account, or another currency than the operator's books."""
     if statement.iban != "".join(operator.iban.split()).upper():
         raise _refused(f"statement {statement.reference} is of another account than the operator's own")
@@ -81,7 +81,7 @@ def _check(statement: Statement, operator: Operator) -> None:
 
 
 def _import_one(
-    session: Session, operator: Operator, statement: Statement, place: tuple[str, int], done: Imported, *,
+    session: Session, operator: Operator, statement: AccountStatement, place: tuple[str, int], done: Imported, *,
     now: datetime, by_id: int | None,
 ) -> None:  # fmt: skip
     keyed = list(keys(statement.movements))
@@ -100,8 +100,8 @@ def _import_one(
 
 
 def _row(
-    session: Session, operator: Operator, statement: Statement, place: tuple[str, int], *, lines: int, ignored: int,
-    now: datetime, by_id: int | None,
+    session: Session, operator: Operator, statement: AccountStatement, place: tuple[str, int], *, lines: int,
+    ignored: int, now: datetime, by_id: int | None,
 ) -> BankStatement:  # fmt: skip
     """The statement's row: that of the same file, or of an earlier one that showed all of it, or a new one."""
     mine = select(BankStatement).where(BankStatement.operator_id == operator.id)

@@ -48,7 +48,7 @@ class Movement:
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class AccountStatement:
     """`pending` entries are not booked yet; `foreign` ones are in another currency than the account's: neither is
     imported, nor counted in the balances."""
 
