@@ -158,6 +158,7 @@ _MAIL_KINDS: dict[str, Callable[[], str]] = {
     "invoice_reminder": lambda: _("an invoice to you that is overdue"),
     "invoice_formal_notice": lambda: _("a formal notice about an invoice that is overdue"),
     "bookings_suspended": lambda: _("that you cannot book until an overdue invoice is paid"),
+    "payment_refunded": lambda: _("that money you paid went back"),
     "digest": lambda: _("the day of your space, every open morning"),
     "digest_weekly": lambda: _("the week of your space, every week"),
     "webhook_disabled": lambda: _("a receiver of events that was switched off"),
