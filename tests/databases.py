@@ -128,6 +128,8 @@ class Databases:
 
     def _copy(self, name: str) -> str:
         self.copied += 1
+        # One of a process that was killed, whose number came up again, is of nobody.
+        self._admin.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name)))
         how = SQL(copied_by(self._server))
         command = SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY {}")
         self._admin.execute(command.format(Identifier(name), Identifier(self._template), how))
