@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.billing.dunning import retrying, stopping
+from app.billing.dunning import retrying, suspending
 from app.billing.invoices.models import Invoice
 from app.billing.payments.models import Payment
 from app.events.envelope import Envelope
@@ -23,13 +23,13 @@ def try_again(session: Session, envelope: Envelope, *, now: datetime) -> None:
 def let_book_again(session: Session, envelope: Envelope, *, now: datetime) -> None:
     """End what was suspended for invoices of which nothing is open any more."""
     payment = session.scalars(select(Payment).where(Payment.uid == envelope.aggregate_id)).one()
-    stopping.end_of_what_is_paid(session, payment.operator_id, payment.party_id, now=now)
+    suspending.end_of_what_is_paid(session, payment.operator_id, payment.party_id, now=now)
 
 
 def let_book_after_credit(session: Session, envelope: Envelope, *, now: datetime) -> None:
     """As a payment: what was taken back need not be paid."""
     invoice = session.scalars(select(Invoice).where(Invoice.uid == UUID(envelope.data["corrects_id"]))).one()
-    stopping.end_of_what_is_paid(session, invoice.operator_id, invoice.party_id, now=now)
+    suspending.end_of_what_is_paid(session, invoice.operator_id, invoice.party_id, now=now)
 
 
 DUNNING = register(

@@ -15,7 +15,7 @@ from app.network.models import BookingSuspension
 
 def suspend(session: Session, *, operator_id: int, members: Collection[int], source: str, now: datetime) -> int:
     """Suspend the right of members to book with an operator, for a reason named by `source`; returns for how many it
-    is new. What they have booked stays booked."""
+    is new, or had ended. What they have booked stays booked."""
     rows = [
         {"uid": new_id(), "operator_id": operator_id, "member_id": member_id, "source": f"{source}:{member_id}",
          "since": now}
@@ -23,8 +23,13 @@ def suspend(session: Session, *, operator_id: int, members: Collection[int], sou
     ]  # fmt: skip
     if not rows:
         return 0
-    written = insert(BookingSuspension).values(rows).on_conflict_do_nothing(index_elements=["source"])
-    return len(session.scalars(written.returning(BookingSuspension.id)).all())
+    written = insert(BookingSuspension).values(rows)
+    again = written.on_conflict_do_update(
+        index_elements=["source"],
+        set_={"since": now, "lifted_at": None},
+        where=BookingSuspension.lifted_at.is_not(None),
+    )
+    return len(session.scalars(again.returning(BookingSuspension.id)).all())
 
 
 def lift(session: Session, *, operator_id: int, sources: Collection[str], now: datetime) -> int:

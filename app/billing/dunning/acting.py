@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import or_, select
+import structlog
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.billing.dunning.claiming import claim_on_invoice
 from app.billing.dunning.models import DunningAct
-from app.billing.dunning.policies import KIND, next_morning, policy_of, today
+from app.billing.dunning.overdue import Overdue
+from app.billing.dunning.policies import KIND, Policy, hold_policy, next_morning, policy_of, today
 from app.billing.dunning.proposing import Proposal, propose
+from app.billing.dunning.suspending import suspend_for, uphold
 from app.billing.invoices.models import Invoice
+from app.billing.months import hold_books
+from app.billing.payments.standing import hold_invoices
+from app.db import connection_lost
 from app.events.billing_facts import InvoiceReminded
 from app.events.outbox import record
 from app.ids import new_id
-from app.network import suspensions
-from app.network.memberships.models import Team, TeamSeat
 from app.network.models import Operator
 from app.timekeeper import due, schedule
+
+log = structlog.get_logger(__name__)
 
 BATCH = 50
 AT_ONCE = timedelta(milliseconds=1)
@@ -28,16 +34,37 @@ PAY_WITHIN_DAYS = 14  # what a first reminder must leave a Belgian consumer (CDE
 
 @due(KIND)
 def run_schedule(session: Session, operator_id: int, *, now: datetime) -> None:
-    """Take a batch of what an operator's schedule has for today; again at once while there is more, then tomorrow."""
+    """Take a batch of what an operator's schedule has for today; again at once while there is more, then tomorrow.
+    What was suspended is upheld."""
+    hold_policy(session, operator_id)
     policy = policy_of(session, operator_id)
     if not policy.active:
         return
     day = today(session, operator_id, now=now)
+    uphold(session, operator_id, day=day, now=now)
     ready = [each for each in propose(session, operator_id, policy, day=day) if each.held is None]
     for proposal in ready[:BATCH]:
-        take(session, operator_id, proposal, day=day, now=now)
+        _take_if_still_due(session, operator_id, policy, proposal.invoice, day=day, now=now)
     more = len(ready) > BATCH
     schedule(session, KIND, operator_id, now + AT_ONCE if more else next_morning(session, operator_id, now=now))
+
+
+def _take_if_still_due(
+    session: Session, operator_id: int, policy: Policy, invoice: Overdue, *, day: date, now: datetime
+) -> None:
+    """Take the step about one invoice, as it stands while its row is held: it may have been paid, or stopped, since the
+    list was read. One that fails is left for tomorrow, and holds up none of the others."""
+    try:
+        with session.begin_nested():
+            hold_books(session, operator_id)
+            hold_invoices(session, [invoice.id])
+            for proposal in propose(session, operator_id, policy, day=day, only=invoice.id):
+                if proposal.held is None:
+                    take(session, operator_id, proposal, day=day, now=now)
+    except Exception as error:
+        if connection_lost(error):
+            raise
+        log.exception("dunning_step_failed", invoice_id=str(invoice.uid))
 
 
 def take(session: Session, operator_id: int, proposal: Proposal, *, day: date, now: datetime) -> bool:
@@ -64,25 +91,9 @@ def take(session: Session, operator_id: int, proposal: Proposal, *, day: date, n
     if claim.cents:
         claim_on_invoice(session, operator_id, proposal, act_uid=act_uid, day=day, now=now)
     if proposal.step.action == "suspension":
-        who = bookers(session, invoice.party_id, invoice.member_id, day=day)
-        suspensions.suspend(session, operator_id=operator_id, members=who, source=source_of(invoice.uid), now=now)
+        suspend_for(session, operator_id, invoice, day=day, now=now)
     _tell(session, operator_id, proposal, day=day, now=now)
     return True
-
-
-def source_of(invoice_uid: object) -> str:
-    """What a suspension is known by."""
-    return f"invoice:{invoice_uid}"
-
-
-def bookers(session: Session, party_id: int, member_id: int | None, *, day: date) -> set[int]:
-    """Who books on a party's account: its member, and who has a seat in its teams. An employer's people book nothing
-    on its account, so nobody is suspended for it."""
-    found = {member_id} if member_id is not None else set()
-    seats = select(TeamSeat.member_id).join(Team, Team.id == TeamSeat.team_id).where(Team.party_id == party_id)
-    seated = seats.where(TeamSeat.from_day <= day, or_(TeamSeat.until_day.is_(None), TeamSeat.until_day >= day))
-    answering = select(Team.member_id).where(Team.party_id == party_id)
-    return found | set(session.scalars(seated)) | set(session.scalars(answering))
 
 
 def _tell(session: Session, operator_id: int, proposal: Proposal, *, day: date, now: datetime) -> None:

@@ -25,16 +25,18 @@ _OVERDUE = Statement("""
            NOT EXISTS (SELECT FROM charge c WHERE c.invoice_id = i.id
                        AND c.kind NOT IN ('late_interest', 'recovery_fee')) AS for_late,
            EXISTS (SELECT FROM payment_aim a JOIN payment y ON y.id = a.payment_id
-                   WHERE a.invoice_id = i.id AND y.state IN ('requested', 'unknown')) AS being_paid,
+                   WHERE a.invoice_id = i.id AND y.state IN ('requested', 'unknown'))
+           OR EXISTS (SELECT FROM sepa_item d WHERE d.invoice_id = i.id AND d.kind = 'debit'
+                      AND d.state IN ('waiting', 'in_file')) AS being_paid,
            EXISTS (SELECT FROM payment_aim a JOIN dispute d ON d.payment_id = a.payment_id
                    WHERE a.invoice_id = i.id AND d.state = 'open') AS disputed
     FROM invoice i JOIN party p ON p.id = i.party_id
     LEFT JOIN LATERAL (SELECT s.settled_cents FROM invoice_settlement s WHERE s.invoice_id = i.id) v ON true
-    WHERE i.operator_id = :operator_id AND i.kind <> 'credit_note' AND i.due_on < :day AND i.id > :after
+    WHERE i.operator_id = :operator_id AND i.kind <> 'credit_note' AND i.due_on < :day
+      AND (CAST(:only AS bigint) IS NULL OR i.id = :only)
       AND i.gross_cents > coalesce(v.settled_cents, 0)
-    ORDER BY i.id LIMIT :limit
+    ORDER BY i.id
 """)
-ALL = 2**31 - 1
 
 
 class Overdue(NamedTuple):
@@ -57,18 +59,20 @@ class Overdue(NamedTuple):
     disputed: bool
 
 
-def overdue(session: Session, operator_id: int, *, day: date, after: int = 0, limit: int = ALL) -> list[Overdue]:
-    """The operator's overdue invoices, by their age. After the caller has seen to it that the books are theirs."""
-    asked = {"operator_id": operator_id, "day": day, "after": after, "limit": limit}
+def overdue(session: Session, operator_id: int, *, day: date, only: int | None = None) -> list[Overdue]:
+    """The operator's overdue invoices, by their age, or `only` one of them. After the caller has seen to it that the
+    books are theirs."""
+    asked = {"operator_id": operator_id, "day": day, "only": only}
     return [Overdue(*row) for row in _OVERDUE.run(session, asked).fetchall()]
 
 
 def done(session: Session, invoices: Collection[int]) -> dict[int, list[Done]]:
     """The steps taken about each invoice, first to last."""
     found: dict[int, list[Done]] = defaultdict(list)
-    acts = select(DunningAct.invoice_id, DunningAct.no, DunningAct.day).where(DunningAct.invoice_id.in_(invoices))
-    for row in session.execute(acts.order_by(DunningAct.no)):
-        found[row.invoice_id].append(Done(row.no, row.day))
+    acts = select(DunningAct).where(DunningAct.invoice_id.in_(invoices)).order_by(DunningAct.no)
+    for act in session.scalars(acts):
+        taken = Done(act.no, act.day, act.interest_cents, act.compensation_cents)
+        found[act.invoice_id].append(taken)
     return found
 
 

@@ -48,6 +48,12 @@ def policy_of(session: Session, operator_id: int) -> Policy:
     )
 
 
+def hold_policy(session: Session, operator_id: int) -> None:
+    """Whoever runs the schedule and whoever stops it do so one after the other."""
+    own = select(DunningPolicy.operator_id).where(DunningPolicy.operator_id == operator_id)
+    session.execute(own.with_for_update(key_share=True))
+
+
 def choose_policy(session: Session, operator_id: int, wish: Mapping[str, Any], *, now: datetime) -> Policy:
     """Keep a schedule, and have it run from the next morning on while it is active. Raises Invalid."""
     steps = schedules.checked(wish["steps"])

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.billing.dunning import overdue as reading
 from app.billing.dunning.fees import NOTHING, Claim, Late, claim
-from app.billing.dunning.overdue import ALL, Overdue, Stops
+from app.billing.dunning.overdue import Overdue, Stops
 from app.billing.dunning.policies import Policy
 from app.billing.dunning.steps import Done, Step, next_step
 
@@ -25,10 +25,10 @@ class Proposal(NamedTuple):
 
 
 def propose(
-    session: Session, operator_id: int, policy: Policy, *, day: date, after: int = 0, limit: int = ALL
+    session: Session, operator_id: int, policy: Policy, *, day: date, only: int | None = None
 ) -> list[Proposal]:
-    """The steps that are due on a day, by the age of their invoices; writes nothing."""
-    invoices = reading.overdue(session, operator_id, day=day, after=after, limit=limit)
+    """The steps that are due on a day, by the age of their invoices, or about `only` one; writes nothing."""
+    invoices = reading.overdue(session, operator_id, day=day, only=only)
     taken = reading.done(session, [invoice.id for invoice in invoices])
     stopped = reading.stops(session, operator_id, day=day)
     made = (_proposal(invoice, taken[invoice.id], policy, stopped, day=day) for invoice in invoices)
@@ -45,12 +45,17 @@ def _proposal(invoice: Overdue, taken: list[Done], policy: Policy, stopped: Stop
 
 
 def claimed_of(invoice: Overdue, taken: list[Done], policy: Policy, *, day: date) -> Claim:
-    """What the law lets the operator claim on top; nothing on deposits, or on interest and costs themselves."""
+    """What the law lets the operator claim on top, less what it has claimed; nothing on deposits, or on interest and
+    costs themselves."""
     if invoice.for_late or invoice.kind == "deposit":
         return NOTHING
     reminded_on = taken[0].day if taken else None
     late = Late(invoice.country, invoice.to_business, invoice.due_on, invoice.open_cents, reminded_on)
-    return claim(late, policy.terms, day=day)
+    whole = claim(late, policy.terms, day=day)
+    return whole._replace(
+        interest_cents=max(0, whole.interest_cents - sum(each.interest_cents for each in taken)),
+        compensation_cents=max(0, whole.compensation_cents - sum(each.compensation_cents for each in taken)),
+    )
 
 
 def _held(invoice: Overdue, policy: Policy, stopped: Stops) -> str | None:

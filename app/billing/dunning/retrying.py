@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.billing.dunning.policies import policy_of
+from app.billing.dunning.overdue import stops
+from app.billing.dunning.policies import next_morning, policy_of, today
 from app.billing.payments import standing
 from app.billing.payments.methods import automatic_method
-from app.billing.payments.models import Payment
+from app.billing.payments.models import Payment, PaymentAccount
 from app.billing.payments.requesting import request_payment
 from app.timekeeper import due, schedule
 
@@ -45,8 +47,14 @@ def retry(session: Session, payment_id: int, *, now: datetime) -> None:
     """Charge what is still open of what a failed payment was for, to the means that the party has saved by now."""
     failed = session.get_one(Payment, payment_id)
     method = automatic_method(session, operator_id=failed.operator_id, party_id=failed.party_id)
+    account = session.get(PaymentAccount, failed.operator_id)
+    if method is None or account is None or account.provider_mode == "none":
+        return
     aims = _open_aims(session, failed)
-    if method is None or not aims:
+    if _stopped(session, failed, aims, now=now):
+        schedule(session, KIND, payment_id, next_morning(session, failed.operator_id, now=now))
+        return
+    if not aims:
         return
     request_payment(
         session, operator_id=failed.operator_id, party_id=failed.party_id, aims=aims, kind=method.kind,
@@ -64,11 +72,15 @@ def _tried(session: Session, payment: Payment) -> int:
 
 
 def _open_aims(session: Session, failed: Payment) -> dict[int, int]:
-    """What is open of each invoice that it was for, and nobody else is paying meanwhile; never more than before."""
-    found: dict[int, int] = {}
-    for invoice_id, asked in standing.aims_of(session, failed.id).items():
-        left = standing.look_at_invoice(session, invoice_id)
-        cents = min(asked, left.left_cents - left.awaited_cents) if left else 0
-        if cents > 0:
-            found[invoice_id] = cents
-    return found
+    """What is open of each invoice that it was for, held, and nobody else is paying meanwhile; never more than
+    before."""
+    asked = standing.aims_of(session, failed.id)
+    open_cents = {due.id: min(asked[due.id], due.left_cents - due.awaited_cents)
+                  for due in standing.hold_invoices(session, asked)}  # fmt: skip
+    return {invoice_id: cents for invoice_id, cents in open_cents.items() if cents > 0}
+
+
+def _stopped(session: Session, failed: Payment, aims: Mapping[int, int], *, now: datetime) -> bool:
+    """Whether somebody pressed the button for what it would charge."""
+    stopped = stops(session, failed.operator_id, day=today(session, failed.operator_id, now=now))
+    return stopped.everything or failed.party_id in stopped.parties or bool(stopped.invoices & aims.keys())

@@ -26,10 +26,12 @@ USUAL = (Step(5, "reminder"), Step(20, "reminder"), Step(35, "formal_notice", cl
 
 
 class Done(NamedTuple):
-    """A step that was taken: its number, from 1, and when."""
+    """A step that was taken: its number, from 1, when, and what was claimed with it."""
 
     no: int
     day: date
+    interest_cents: int = 0
+    compensation_cents: int = 0
 
 
 def checked(rows: Sequence[Mapping[str, Any]]) -> tuple[Step, ...]:

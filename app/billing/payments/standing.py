@@ -33,7 +33,9 @@ _INVOICES = Statement(f"""
     SELECT i.id, i.uid, i.operator_id, i.party_id, i.currency, i.gross_cents,
         coalesce((SELECT settled_cents FROM invoice_settlement WHERE invoice_id = i.id), 0)::bigint AS settled_cents,
         (SELECT coalesce(sum(a.cents), 0)::bigint FROM payment_aim a JOIN payment p ON p.id = a.payment_id
-         WHERE a.invoice_id = i.id AND p.state IN {RUNNING}) AS awaited_cents
+         WHERE a.invoice_id = i.id AND p.state IN {RUNNING})
+        + (SELECT coalesce(sum(d.cents), 0)::bigint FROM sepa_item d
+           WHERE d.invoice_id = i.id AND d.kind = 'debit' AND d.state IN ('waiting', 'in_file')) AS awaited_cents
     FROM invoice i WHERE i.id = ANY(:ids) AND i.corrects_id IS NULL ORDER BY i.due_on, i.id
 """)
 _AIMS = Statement("SELECT invoice_id, cents FROM payment_aim WHERE payment_id = :payment_id")
@@ -82,7 +84,8 @@ class Held(NamedTuple):
 
 
 class Due(NamedTuple):
-    """An invoice, whose row this transaction holds. `awaited_cents` are what running payments were asked for."""
+    """An invoice, whose row this transaction holds. `awaited_cents` are what running payments were asked for,
+    and debits that the bank is to collect."""
 
     id: int
     uid: UUID

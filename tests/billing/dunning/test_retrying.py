@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.billing.dunning.models import DunningPolicy
+from app.billing.dunning.models import DunningPolicy, DunningStop
 from app.billing.dunning.retrying import KIND, retry, retry_later
 from app.billing.payments.models import Allocation, Payment, PaymentAccount, PaymentAim, PaymentMethod
 from app.events.models import Due
@@ -26,7 +26,8 @@ class Desk:
 
     def __init__(self, session: Session, clock: Clock) -> None:
         self.session, self.clock = session, clock
-        self.invoice = an_invoice(session, a_space(session), a_member(session), now=clock.now)
+        self.member = a_member(session)
+        self.invoice = an_invoice(session, a_space(session), self.member, now=clock.now)
         self.whose = {"operator_id": self.invoice.operator_id, "party_id": self.invoice.party_id}
         means = {"provider": "stripe", "kind": "sepa_debit", "state": "active", "automatic": True}
         self.method = saved(session, PaymentMethod(**self.whose, **means, provider_method="pm_1"))
@@ -92,6 +93,24 @@ def test_an_operator_may_want_no_further_attempts(desk: Desk) -> None:
     desk.session.add(DunningPolicy(operator_id=desk.invoice.operator_id, steps=[], retry_days=[]))
     desk.session.flush()
     assert desk.later(desk.failed()) is None
+
+
+def test_the_button_that_stops_reminders_stops_further_attempts_too(desk: Desk) -> None:
+    first = desk.failed()
+    stopped = {"operator_id": desk.invoice.operator_id, "party_id": desk.invoice.party_id, "reason": "Being looked at"}
+    stop = saved(desk.session, DunningStop(**stopped, stopped_by_id=desk.member.id, stopped_at=desk.clock.now))
+    assert desk.tried(first) is None
+    assert desk.session.scalars(select(Due.at).where(Due.kind == KIND)).one() > desk.clock.now, "asked again tomorrow"
+    stop.lifted_at = desk.clock.now
+    desk.session.flush()
+    assert desk.tried(first) is not None
+
+
+def test_who_takes_no_payments_online_any_more_tries_nothing_again(desk: Desk) -> None:
+    first = desk.failed()
+    desk.session.get_one(PaymentAccount, desk.invoice.operator_id).provider_mode = "none"
+    desk.session.flush()
+    assert desk.tried(first) is None
 
 
 def test_only_what_is_still_open_is_charged(desk: Desk) -> None:

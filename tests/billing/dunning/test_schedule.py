@@ -10,12 +10,17 @@ from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.billing.dunning.acting import KIND
+from app.billing.dunning import acting
+from app.billing.dunning.acting import KIND, _take_if_still_due
 from app.billing.dunning.models import DunningAct
-from app.billing.dunning.stopping import end_of_what_is_paid
+from app.billing.dunning.policies import Policy
+from app.billing.dunning.proposing import propose
+from app.billing.dunning.steps import checked
+from app.billing.dunning.suspending import end_of_what_is_paid
 from app.billing.invoices.models import Invoice
 from app.billing.ledger.models import LedgerEntry
 from app.billing.payments.models import Allocation, Payment, PaymentAim
+from app.billing.sepa.models import SepaItem, SepaMandate
 from app.db import TenantSession, transaction
 from app.events.models import Due, OutboxRow
 from app.network.models import BookingSuspension, Operator
@@ -128,6 +133,57 @@ def test_nothing_is_claimed_on_top_of_what_was_claimed(house: House) -> None:
     assert {each["interest_cents"] + each["compensation_cents"] for each in late} == {0}
 
 
+def test_what_was_claimed_once_is_not_claimed_again(house: House) -> None:
+    notices = [STEPS[0], STEPS[1], {"after_days": 40, "action": "formal_notice", "claims": True}]
+    assert house.manager.call("PUT", house.path, json={"active": True, "steps": notices}).status_code == 200
+    house.mornings(date(2026, 5, 12))
+    claimed = [act[2:] for act in reversed(house.acts()) if act[1] == "formal_notice"]
+    # 20 days at 10.5 % on EUR 121.00 are 0.70, 40 days are 1.39; EUR 40 are owed once
+    assert claimed[:2] == [(70, 4000), (69, 0)]
+
+
+def test_what_was_paid_since_the_list_was_read_is_left_alone(house: House) -> None:
+    house.choose()
+    policy = Policy(active=True, steps=checked(STEPS))
+    day = date(2026, 4, 6)
+    with transaction(house.make_session, SYSTEM) as session:
+        (listed,) = propose(session, house.operator.id, policy, day=day)
+    pay(house, 12100)
+    with transaction(house.make_session, SYSTEM) as session:
+        _take_if_still_due(session, house.operator.id, policy, listed.invoice, day=day, now=house.clock.now)
+    assert house.acts() == []
+
+
+def test_an_invoice_that_cannot_be_reminded_of_holds_up_no_other(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    with transaction(house.make_session, SYSTEM) as session:
+        other = an_invoice(session, session.merge(house.space), a_member(session), now=ISSUED)
+    house.choose()
+    whole = acting.take
+
+    def failing(session: Session, operator_id: int, proposal: Any, **more: Any) -> bool:
+        if proposal.invoice.id == house.invoice.id:
+            raise ArithmeticError
+        return whole(session, operator_id, proposal, **more)
+
+    monkeypatch.setattr(acting, "take", failing)
+    house.mornings(date(2026, 4, 6))
+    assert [each["number"] for each in house.manager.get(f"{house.path}/acts").json] == [other.number]
+
+
+def test_a_debit_that_the_bank_is_to_collect_holds_it_back(house: House) -> None:
+    house.choose()
+    with transaction(house.make_session, SYSTEM) as session:
+        whose = {"operator_id": house.operator.id, "party_id": house.party.id}
+        signed = {"reference": "M1", "scheme": "CORE", "signed_on": date(2026, 1, 1), "debtor_name": "A", "iban": "x"}
+        mandate = saved(session, SepaMandate(**whose, **signed))
+        item = {"kind": "debit", "source": "s", "end_to_end_id": "e", "name": "A", "iban": "x", "remittance": "r"}
+        session.add(
+            SepaItem(**whose, **item, invoice_id=house.invoice.id, mandate_id=mandate.id, sequence="FRST",
+                     cents=12100, currency="EUR", state="in_file")
+        )  # fmt: skip
+    assert [each["held"] for each in house.preview("2026-04-06")] == ["being_paid"]
+
+
 def test_each_step_is_told_once_and_taken_once(house: House) -> None:
     house.choose()
     house.mornings(date(2026, 4, 12))
@@ -199,6 +255,31 @@ def test_the_button_stops_it_until_it_is_lifted(house: House, what: str) -> None
     assert house.manager.delete(f"{house.path}/stops/{made.json['id']}").status_code == 204
     house.mornings(date(2026, 4, 9))
     assert house.acts() == [("2026-04-09", "reminder", 0, 0)]
+
+
+def test_whoever_was_suspended_is_again_when_the_stop_is_lifted_or_the_money_went_back(house: House) -> None:
+    house.choose()
+    house.mornings(date(2026, 5, 11))
+    standing = select(BookingSuspension.member_id).where(BookingSuspension.lifted_at.is_(None))
+
+    def suspended() -> bool:
+        house.session.rollback()
+        return house.session.scalars(standing).all() == [house.member.id]
+
+    assert suspended()
+    made = house.manager.post(f"{house.path}/stops", json={"reason": "Being looked at"}).json
+    assert not suspended()
+    house.manager.delete(f"{house.path}/stops/{made['id']}")
+    assert suspended()
+    pay(house, 12100)
+    with transaction(house.make_session, SYSTEM) as session:
+        end_of_what_is_paid(session, house.operator.id, house.party.id, now=house.clock.now)
+    assert not suspended()
+    with transaction(house.make_session, SYSTEM) as session:
+        back = {"operator_id": house.operator.id, "invoice_id": house.invoice.id, "cents": -12100, "source": "back"}
+        session.add(Allocation(payment_id=session.scalars(select(Payment.id)).one(), **back))
+    house.mornings(date(2026, 5, 12))
+    assert suspended()
 
 
 def test_a_stop_with_a_last_day_ends_by_itself_and_ends_suspensions_at_once(house: House) -> None:
