@@ -82,10 +82,16 @@ def _in_vain() -> Select[tuple[object]]:
             or_(better.c.id > vain.c.id, better.c.event_id == vain.c.event_id),
         )
     )
+    # The first mail may be written after somebody has handed the document over already: paper settles it, unless a mail
+    # was asked for since.
+    paper, mailed = aliased(Sending), aliased(Sending)
+    asked_since = exists(
+        select(mailed.id).where(mailed.invoice_id == paper.invoice_id, mailed.way == "mail", mailed.id > paper.id)
+    )
     on_paper = exists(
-        select(Sending.id)
-        .join(document, document.id == Sending.invoice_id)
-        .where(document.uid == vain.c.document_uid, Sending.way == "paper", Sending.asked_at >= vain.c.created_at)
+        select(paper.id)
+        .join(document, document.id == paper.invoice_id)
+        .where(document.uid == vain.c.document_uid, paper.way == "paper", ~asked_since)
     )
     in_vain = and_(vain.c.document_uid.is_not(None), vain.c.state.in_(VAIN), vain.c.kind.in_(BRINGING))
     return select(vain.c.document_uid).where(in_vain, ~outdone, ~on_paper)

@@ -66,10 +66,10 @@ def send_again(session: Session, invoice: Invoice, *, asked_by: int, now: dateti
 
 
 def hand_over_on_paper(session: Session, invoice: Invoice, *, asked_by: int, now: datetime) -> Sending:
-    """Note that a document was handed over, or posted, on paper. Once; again is the same."""
+    """Note that a document was handed over on paper. Again is the same, unless a mail was asked for since."""
     lock(session, invoice)
-    before = _last(session, invoice, PAPER)
-    if before is not None:
+    before, mailed = _last(session, invoice, PAPER), _last(session, invoice, MAIL)
+    if before is not None and (mailed is None or mailed.id < before.id):
         return before
     mark_sent(session, invoice.uid, now=now)
     return _note(session, invoice, PAPER, asked_by=asked_by, now=now)

@@ -354,6 +354,24 @@ def test_an_address_that_was_erased_is_shown_and_paper_settles_it_once(post: Pos
     assert manager.get(f"/invoices/{invoice.uid}").json["status"] == "sent"
 
 
+def test_paper_settles_a_mail_in_vain_that_was_written_after_it_and_again_one_asked_for_since(post: Post) -> None:
+    invoice = post.invoice()
+    with transaction(post.make_session, SYSTEM) as session:
+        erase_account(session, session.get_one(Member, post.ana.id), now=post.clock.now)
+    manager, path = post.as_(post.manager), f"/invoices/{invoice.uid}/sendings"
+    first = manager.post(path, json={"way": "paper"}).json
+    post.clock.now += timedelta(seconds=1)
+    post.tell()
+    assert (post.mails(), post.undelivered()) == ([], [])
+    post.clock.now += timedelta(days=1)
+    assert manager.post(path, json={"way": "mail"}).status_code == 201
+    post.tell()
+    assert (post.mails(), post.undelivered()) == ([], [invoice.number])
+    post.clock.now += timedelta(days=1)
+    assert manager.post(path, json={"way": "paper"}).json["id"] != first["id"]
+    assert post.undelivered() == []
+
+
 def test_only_who_keeps_the_books_sends_again_and_a_second_click_sends_nothing_more(post: Post) -> None:
     invoice = post.invoice()
     assert len(post.mails()) == 1
