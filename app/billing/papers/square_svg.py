@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from itertools import groupby
 
-import segno
-
 QUIET = 4  # modules of white around it
 
 
 def svg(payload: str) -> str:
     """An SVG of the code; error correction M, as EPC069-12 has it, and octets of UTF-8. Of `payload` it holds the code
     alone, no text."""
+    import segno  # for who asks for a code; not for every web process
+
     code = segno.make_qr(payload, error="m", boost_error=False, encoding="utf-8", mode="byte", eci=False)
     path = "".join(
         f"M{begin + QUIET} {n + QUIET}h{length}v1h-{length}z"
