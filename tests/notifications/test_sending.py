@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog import get_logger
 from structlog.testing import capture_logs
 
 from app.config import Config
 from app.network.models import Member, Space
-from app.notifications import unsubscribing
+from app.notifications import sending, unsubscribing
 from app.notifications.composing import Mail
 from app.notifications.models import Notification
 from app.notifications.outbox_folder import OutboxFolder
@@ -168,7 +169,7 @@ def test_who_has_lost_a_mail_does_not_record_over_who_has_it_now(teller: Teller,
 
 
 def test_a_failed_attempt_waits_longer_each_time_and_after_the_last_somebody_is_called(
-    teller: Teller, sender: Sender, post: Post
+    teller: Teller, sender: Sender, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     some_mails(teller)
     post.trouble = lambda mail: Rejected(f"451 not now, {mail.recipient}")
@@ -180,6 +181,7 @@ def test_a_failed_attempt_waits_longer_each_time_and_after_the_last_somebody_is_
         teller.now += wait - timedelta(seconds=1)
         assert sender.send_due() == 0
         teller.now += timedelta(seconds=1)
+    monkeypatch.setattr(sending, "log", get_logger())  # a logger that has spoken before keeps to where it spoke
     with capture_logs() as said:
         assert sender.send_due() == 1
     assert states(teller) == [("failed", "not_delivered")]
@@ -278,9 +280,12 @@ def test_names_are_those_of_the_hour_of_sending(teller: Teller, sender: Sender, 
     assert "Hello Ana After," in told.text and "Coworking Renamed" in told.text
 
 
-def test_one_mail_that_cannot_be_made_holds_up_no_other(teller: Teller, sender: Sender, post: Post) -> None:
+def test_one_mail_that_cannot_be_made_holds_up_no_other(
+    teller: Teller, sender: Sender, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, _ = some_mails(teller, 2)
     teller.change(first, facts={**first.facts, "zone": "Nowhere/Atall"})
+    monkeypatch.setattr(sending, "log", get_logger())
     with capture_logs() as said:
         sender.send_due()
     assert [row.state for row in teller.notifications()] == ["pending", "sent"]

@@ -20,7 +20,7 @@ def test_what_began_before_the_month_of_the_upgrade_is_not_billed(server: str, d
     name = make_url(database_url).database
     admin = create_engine(server, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.execute(text(f'DROP DATABASE "{name}"'))
+        connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
         connection.execute(text(f'CREATE DATABASE "{name}"'))
     admin.dispose()
     migrate(database_url, "0007")
