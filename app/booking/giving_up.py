@@ -4,7 +4,8 @@ The rule, by the terms frozen in the booking: making its price fall by an amount
 amount (of what money pays of it), beside the new price and whatever becomes of the booking. Making it grow again takes
 that back, what was given up last first, so that price and fee together never exceed the highest price the booking has
 had. And however it goes on, it costs no less than cancelling would have cost at the moment of any late change. Plan
-credit goes the same way: of the part given up it stays drawn, as after a late cancellation.
+credit goes the same way: of the part given up it stays drawn, as after a late cancellation, until the booking grows
+again.
 """
 
 from __future__ import annotations
@@ -44,9 +45,15 @@ def change_fee(parts: Sequence[Sequence[int]], *, least_cents: int, gross_cents:
     return max(fee_of(parts), least_cents - gross_cents, 0)
 
 
-def credit_kept(before: int, after: int, *, was: Size, is_now: Size) -> int:
-    """How much of the plan credit `before` (minutes, or cents of a pool) stays drawn beside `after`: the part by which
-    the price has fallen."""
+def credit_kept(before: int, after: int, *, forfeited: int, was: Size, is_now: Size, late: bool) -> int:
+    """How much plan credit (minutes, or cents of a pool) stays drawn beside `after`, where the booking drew `before`
+    for itself and kept `forfeited` beside: growing takes that back, and what is given up late is added to it."""
+    kept = max(0, forfeited - max(0, after - before))
+    return kept + credit_given_up(before, after, was=was, is_now=is_now) if late else kept
+
+
+def credit_given_up(before: int, after: int, *, was: Size, is_now: Size) -> int:
+    """How much of the credit `before` is given up where `after` is left: the part by which the price has fallen."""
     if was.gross <= is_now.gross or before <= after:
         return 0
     return min(before - after, round_half_up(before * (was.gross - is_now.gross), was.gross))

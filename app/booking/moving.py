@@ -25,7 +25,7 @@ from app.booking.changing import (
     resource_uid,
     tell,
 )
-from app.booking.cover import credit_minutes, money_cents
+from app.booking.cover import credit_minutes, credit_money, money_cents
 from app.booking.deciding import NEXT, next_at
 from app.booking.fees import change_fee, fee, fee_percent, is_late
 from app.booking.giving_up import Size, credit_kept, parts_after
@@ -122,8 +122,8 @@ def _move(session: Session, booking: Booking, change: Change, *, person: Person,
     units = _retake(session, booking, planned, owner=owner, now=now)
     left = set(booking.unit_ids)
     by_owner = booking.member_id == person.member_id
-    if by_owner and is_late(booking, now=now):
-        planned = replace(planned, drawn=_with_credit_given_up(booking, planned, drawn))
+    late = by_owner and is_late(booking, now=now)
+    planned = replace(planned, drawn=_with_credit_kept(booking, planned, drawn, late=late))
     kept = _kept_terms(booking, planned, by_owner=by_owner, now=now)
     _rewrite(
         booking,
@@ -210,13 +210,14 @@ def _sizes(booking: Booking, planned: Plan) -> tuple[Size, Size]:
     return was, Size(planned.price.gross_cents, money_cents(planned.cover))
 
 
-def _with_credit_given_up(booking: Booking, planned: Plan, before: Sequence[Drawn]) -> tuple[Drawn, ...]:
-    """What the new plan draws, and what stays drawn of the part given up."""
+def _with_credit_kept(booking: Booking, planned: Plan, before: Sequence[Drawn], *, late: bool) -> tuple[Drawn, ...]:
+    """What the new plan draws, and what stays drawn of the parts given up late, by this change or an earlier one."""
     was, is_now = _sizes(booking, planned)
     drawn = planned.drawn
-    for unit in (MINUTES, CENTS):
-        old, new = (sum(getattr(each, unit) for each in several) for several in (before, planned.drawn))
-        drawn = credits.keeping(drawn, before, unit=unit, amount=credit_kept(old, new, was=was, is_now=is_now))
+    for unit, old in ((MINUTES, credit_minutes(booking.cover)), (CENTS, credit_money(booking.cover)[0])):
+        whole, new = (sum(getattr(each, unit) for each in several) for several in (before, planned.drawn))
+        kept = credit_kept(old, new, forfeited=whole - old, was=was, is_now=is_now, late=late)
+        drawn = credits.keeping(drawn, before, unit=unit, amount=kept)
     return drawn
 
 

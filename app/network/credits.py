@@ -59,7 +59,7 @@ def draw(
     session: Session, drawn: Iterable[Drawn], *, member_id: int, space_id: int, booking_uid: UUID, draw_no: int,
     at: datetime,
 ) -> None:  # fmt: skip
-    """Draw for a booking. The unique key (booking, draw number, reason, membership, pool) refuses a second time."""
+    """Draw for a booking. The unique key (booking, draw number, reason, and the place) refuses a second time."""
     shared = {"member_id": member_id, "space_id": space_id, "booking_uid": booking_uid, "draw_no": draw_no, "at": at}
     rows = [entry_of(each) | shared for each in drawn]
     if rows:

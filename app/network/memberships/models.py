@@ -241,7 +241,8 @@ class CreditEntry(Base):
 
     The balance of a pool in a cycle is what the plan version includes plus the sum of the cycle's entries in `unit`
     (`minutes`, or `cents` of the plan's currency). `pool` is its place in the version's list. A booking draws from a
-    pool at most once and is given back at most once: (booking_uid, draw_no, reason, membership_id, pool) is unique.
+    pool in a cycle at most once and is given back at most once (`uq_credit_entry_once`). One moved too late may draw
+    from a pool in two cycles, or from one place in the lists of two versions: what it needs now, and what it forfeited.
     """
 
     __tablename__ = "credit_entry"
@@ -259,11 +260,12 @@ class CreditEntry(Base):
     draw_no: Mapped[int] = mapped_column(server_default="1")  # a moved booking draws again
     at: Mapped[datetime] = mapped_column(server_default=func.now())
     __table_args__ = (
-        UniqueConstraint("booking_uid", "draw_no", "reason", "membership_id", "pool"),
+        Index("uq_credit_entry_once", "booking_uid", "draw_no", "reason", "membership_id", "pool", "cycle",
+              "resource_kind", text("(cents <> 0)"), unique=True),
         CheckConstraint(
             "(reason = 'drawn' AND minutes <= 0 AND cents <= 0 OR reason = 'returned' AND minutes >= 0 AND cents >= 0)"
             " AND (minutes = 0) <> (cents = 0)",
             name="sign",
         ),
         Index("ix_credit_entry_membership_id_cycle", "membership_id", "cycle", "resource_kind"),
-    )
+    )  # fmt: skip
