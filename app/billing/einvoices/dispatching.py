@@ -16,6 +16,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy import or_, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app import pulse
@@ -24,8 +25,8 @@ from app.billing.einvoices.hearing import ask_somebody, hear
 from app.billing.einvoices.history import tell
 from app.billing.einvoices.making import PaperFirst, make, order
 from app.billing.einvoices.models import EInvoice
-from app.billing.einvoices.port import Carrier, Parcel
-from app.billing.einvoices.sending import goes, settings_of
+from app.billing.einvoices.port import Answer, Carrier, Parcel
+from app.billing.einvoices.sending import goes, gone_as, lock_document, settings_of
 from app.billing.einvoices.writing import file_name
 from app.billing.invoices.models import Invoice
 from app.billing.papers import files
@@ -101,16 +102,32 @@ class Dispatcher:
         return len(claims)
 
     def listen(self) -> int:
-        """Hear the answers that have come; returns how many."""
-        heard = self._carrier.ask(most=ANSWERS)
-        for answer in heard:
+        """Hear the answers that have come; returns how many were settled, the others are told again."""
+        settled = 0
+        for answer in self._carrier.ask(most=ANSWERS):
             pulse.beat()
+            used = self._hear(answer)
+            if used is not None:
+                self._carrier.heard(answer, used=used)
+                settled += 1
+        return settled
+
+    def _hear(self, answer: Answer) -> bool | None:
+        """Whether it was about something; None where the database could not just now. One stops no other."""
+        try:
             with transaction(self._make_session, SYSTEM) as session:
                 used = hear(session, answer, now=self._clock())
-            if not used:
-                log.warning("einvoice_answer_unread", number=answer.number, error="about nothing that was handed over")
-            self._carrier.heard(answer, used=used)
-        return len(heard)
+        except Exception as error:
+            if connection_lost(error):
+                raise
+            if isinstance(error, OperationalError):  # somebody held it for too long, or a deadlock was broken
+                log.warning("einvoice_answer_waits", number=answer.number, error=str(error)[:300])
+                return None
+            log.exception("einvoice_answer_failed", number=answer.number, key=answer.key)
+            return False
+        if not used:
+            log.warning("einvoice_answer_unread", number=answer.number, error="about nothing that was handed over")
+        return used
 
     def _claim(self, limit: int) -> list[Claim]:
         now = self._clock()
@@ -178,14 +195,21 @@ class Dispatcher:
             row.due_at = now if row.state == "made" and row.route else None
 
     def _hand_over(self, claim: Claim) -> None:
-        """Where it goes, give it to the carrier; where it does not (yet), it waits to be looked at again."""
+        """Where it goes, give it to the carrier; where it does not (yet), it waits to be looked at again.
+
+        That it may be gone is on disk before it is: from then on no other format of the document goes that way.
+        """
+        now = self._clock()
         with transaction(self._make_session, SYSTEM) as session:
-            parcel = self._parcel(session, session.get_one(EInvoice, claim.id))
+            lock_document(session, session.scalars(select(EInvoice.invoice_id).where(EInvoice.id == claim.id)).one())
+            row = _held(session, claim)
+            parcel = self._parcel(session, row) if row is not None else None
+            if row is not None and parcel is not None:
+                row.handed_over_at = row.handed_over_at or now
         if parcel is None:
             self._record(claim, due_at=None, attempts=0)
             return
         reference = self._carrier.hand_over(parcel)
-        now = self._clock()
         with transaction(self._make_session, SYSTEM) as session:
             row = _held(session, claim)
             if row is None:
@@ -199,7 +223,15 @@ class Dispatcher:
     def _parcel(self, session: Session, row: EInvoice) -> Parcel | None:
         invoice = session.get_one(Invoice, row.invoice_id)
         chosen = settings_of(session, row.operator_id)
-        if row.state != "made" or not goes(chosen, route=row.route, format=row.format, issued_on=invoice.issued_on):
+        if row.state != "made" or not goes(
+            chosen,
+            route=row.route,
+            format=row.format,
+            issued_on=invoice.issued_on,
+            is_under_way=row.handed_over_at is not None,
+        ):
+            return None
+        if gone_as(session, row.invoice_id, route=row.route, format=row.format) is not None:
             return None
         octets = files.read(self._home, row.sha256 or "")
         if octets is None:

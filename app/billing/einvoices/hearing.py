@@ -19,7 +19,7 @@ RANK = {"made": 0, "handed_over": 1, "delivered": 2, "accepted": 3, "rejected": 
 
 
 def hear(session: Session, answer: Answer, *, now: datetime) -> bool:
-    """Take an answer into account; False where it is about nothing that this operator handed over.
+    """Take an answer into account, once in each round; False where it is about nothing that this operator handed over.
 
     The first of accepted and rejected stands; one from before the present round is kept in the history alone.
     """
@@ -27,10 +27,12 @@ def hear(session: Session, answer: Answer, *, now: datetime) -> bool:
     if row is None:
         return False
     told = meaning(answer)
-    step = {"key": f"answer:{answer.key}", "code": answer.code, "detail": answer.reason}
+    is_old = _is_old(answer, row)
+    # Whoever rejects it again may say so in the same words: that is an answer to another round.
+    step = {"key": f"answer:{row.round - is_old}:{answer.key}", "code": answer.code, "detail": answer.reason}
     if not tell(session, row, state=told.state, **step, now=now):
         return True
-    if not _is_old(answer, row) and RANK.get(row.state, 9) < RANK[told.state]:
+    if not is_old and RANK.get(row.state, 9) < RANK[told.state]:
         row.state, row.reason = told.state, answer.reason or None
         row.due_at = None
     if told.for_a_person:
@@ -52,11 +54,8 @@ def ask_somebody(session: Session, row: EInvoice, *, kind: str, about: str, code
 def _found(session: Session, answer: Answer) -> EInvoice | None:
     """What it is about, locked: of one number the format that went last."""
     operator = select(Operator.id).where(Operator.uid == answer.operator_uid)
-    # One in a dispatcher's hands may be answered before that has written down that it went.
-    in_hand = (EInvoice.state == "made") & EInvoice.claimed_until.is_not(None) & EInvoice.route.is_not(None)
-    mine = select(EInvoice).where(
-        EInvoice.operator_id.in_(operator.scalar_subquery()), EInvoice.handed_over_at.is_not(None) | in_hand
-    )
+    went = EInvoice.handed_over_at.is_not(None) | (EInvoice.round > 1)
+    mine = select(EInvoice).where(EInvoice.operator_id.in_(operator.scalar_subquery()), went)
     if answer.einvoice_uid is not None:
         mine = mine.where(EInvoice.uid == answer.einvoice_uid)
     else:
@@ -64,11 +63,14 @@ def _found(session: Session, answer: Answer) -> EInvoice | None:
             Invoice.number == answer.number, Invoice.operator_id.in_(operator.scalar_subquery())
         )
         mine = mine.where(EInvoice.invoice_id.in_(numbered.scalar_subquery()))
-    newest = mine.order_by(EInvoice.handed_over_at.desc(), EInvoice.id.desc()).limit(1)
+    newest = mine.order_by(EInvoice.handed_over_at.desc().nulls_last(), EInvoice.id.desc()).limit(1)
     return session.scalars(
         newest.with_for_update(key_share=True).execution_options(populate_existing=True)
     ).one_or_none()
 
 
 def _is_old(answer: Answer, row: EInvoice) -> bool:
-    return row.round > 1 and answer.at is not None and row.handed_over_at is not None and answer.at < row.handed_over_at
+    """Whether it is about an earlier round: this one has not gone yet, or went later."""
+    if row.round == 1:
+        return False
+    return row.handed_over_at is None or (answer.at is not None and answer.at < row.handed_over_at)

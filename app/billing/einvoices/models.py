@@ -48,8 +48,9 @@ class EInvoice(Base):
 
     `sha256` names the file under PASSERELLE_HOME/files, on disk before the row says so; made again it is the same.
     `route` is the way it goes, null where it was made for somebody to read. `round` counts how often it was handed
-    over: a rejected one may go again, and each round goes once, whatever dies on the way. `due_at` is when something
-    is to be done about it next (made, handed over), `claimed_until` until when somebody does, `attempts` since when.
+    over: a rejected one may go again, and each round goes once, whatever dies on the way. `handed_over_at` says since
+    when this round is with the carrier, or may be: it is written down before. `due_at` is when something is to be done
+    about it next (made, handed over), `claimed_until` until when somebody does, `attempts` since when.
     """
 
     __tablename__ = "einvoice"

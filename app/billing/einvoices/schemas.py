@@ -49,8 +49,8 @@ class Step(Schema):
 
 
 class EInvoiceShape(Schema):
-    """`route` is the way it goes: null where it was made to be read. `history` is told of one document's alone, to who
-    keeps the books."""
+    """`route` is the way it goes: null where it was made to be read. `history` is told of one document's alone.
+    `history` and `last_error` are for who keeps the books: others get none and null."""
 
     id = fields.UUID(required=True)
     invoice_id = fields.UUID(required=True)
@@ -96,7 +96,8 @@ class EReportingShape(Strict):
     not_reported = fields.List(fields.Nested(ReportedTotal), required=True)
 
 
-def describe(shown: Shown) -> dict[str, Any]:
+def describe(shown: Shown, *, with_errors: bool) -> dict[str, Any]:
+    """Exceptions speak of paths and hosts: they are told to who keeps the books alone."""
     row = shown.einvoice
     return {
         "id": str(row.uid),
@@ -110,7 +111,7 @@ def describe(shown: Shown) -> dict[str, Any]:
         "made_at": _instant(row.made_at),
         "handed_over_at": _instant(row.handed_over_at),
         "reason": row.reason,
-        "last_error": row.last_error,
+        "last_error": row.last_error if with_errors else None,
         "history": [
             {"state": step.state, "code": step.code, "detail": step.detail, "at": _instant(step.at)}
             for step in shown.steps

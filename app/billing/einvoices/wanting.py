@@ -16,6 +16,7 @@ from app.billing.einvoices.history import tell
 from app.billing.einvoices.models import EInvoice
 from app.billing.einvoices.needs import PEPPOL, PLATFORM, lacking, needs
 from app.billing.einvoices.reading import read
+from app.billing.einvoices.sending import gone_as, lock_document
 from app.billing.einvoices.writing import CannotBeWritten
 from app.billing.invoices.models import Invoice
 from app.errors import WrongState
@@ -23,6 +24,10 @@ from app.ids import new_id
 
 AGAIN = ("rejected", "failed")
 ROUTES = {"peppol": PEPPOL, "ubl-fr": PLATFORM, "factur-x": PLATFORM}
+_REMEDY_IN_ANOTHER = (
+    "it went in that format, and is on its way or accepted: wait for its answer",
+    "it may have gone in that format when it failed: send it again in that one",
+)
 
 
 def want_first(session: Session, invoice_uid: UUID, *, now: datetime) -> None:
@@ -53,10 +58,14 @@ def send_again(session: Session, invoice: Invoice, format: str, *, now: datetime
 
     A rejected one goes out as another round, the same to the octet: the document is final, what was wrong lay elsewhere
     (an address, a directory); a wrong document is mended by a credit note. Raises CannotBeWritten, and WrongState while
-    it is on its way or accepted: nothing goes twice.
+    it is on its way or accepted, in this format or in another of the same route: nothing goes twice.
     """
     if missing := lacking(read(invoice.snapshot), format):
         raise CannotBeWritten(format=format, lacking=missing)
+    lock_document(session, invoice.id)
+    gone = gone_as(session, invoice.id, route=ROUTES.get(format), format=format)
+    if gone is not None:
+        raise WrongState(state=gone.state, format=gone.format, remedy=_REMEDY_IN_ANOTHER[gone.state == "failed"])
     _insert(session, invoice, format, route=ROUTES.get(format), now=now)
     mine = select(EInvoice).where(EInvoice.invoice_id == invoice.id, EInvoice.format == format)
     row = session.scalars(mine.with_for_update(key_share=True).execution_options(populate_existing=True)).one()
@@ -64,6 +73,8 @@ def send_again(session: Session, invoice: Invoice, format: str, *, now: datetime
         _anew(session, row, now=now)
     elif row.state not in ("wanted", "made"):
         raise WrongState(state=row.state, remedy="it is on its way or accepted: wait for its answer")
+    elif row.due_at is None:  # made, and looked at before: it may go now
+        row.due_at, row.attempts = now, 0
     session.flush()
     return row
 
@@ -71,6 +82,7 @@ def send_again(session: Session, invoice: Invoice, format: str, *, now: datetime
 def _anew(session: Session, row: EInvoice, *, now: datetime) -> None:
     if row.state == "rejected":
         row.round += 1
+        row.handed_over_at = None  # this round has not gone; a failed one may have
     row.state = "made" if row.sha256 else "wanted"
     row.due_at, row.attempts, row.claimed_until = now, 0, None
     row.last_error = row.reason = None

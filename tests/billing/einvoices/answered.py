@@ -13,5 +13,10 @@ UBL_ANSWER = """<?xml version="1.0"?><ApplicationResponse
 <cac:DocumentReference><cbc:ID>{number}</cbc:ID></cac:DocumentReference></cac:DocumentResponse></ApplicationResponse>"""
 NO_ANSWERS = (
     b"", b"{", b'{"status": "AP"}', b"<a/>", b'{"number": "X", "status": "ZZ"}', b'{"id": 7, "status": "AP"}',
+    b'{"number": 7, "status": "AP"}', b'{"number": ["X"], "status": "AP"}', b'{"number": "X", "status": true}',
+    b'{"number": "X", "status": ["AP"]}', b'{"number": "X", "status": "RE", "reason": {"why": 1}}',
+    b'{"number": "X", "status": "AP", "at": 7}', b'{"number": "\\u0000", "status": "AP"}',
+    b'{"number": "X", "more": ' + b"[" * 100_000 + b"]" * 100_000 + b', "status": "AP"}',
+    b'<?xml version="1.0" encoding="nobody-knows"?><a/>', b'<?xml version="1.0" encoding="utf-32"?><a/>',
     b'{"number": "ATH-2026-999999", "status": "AP"}',
 )  # fmt: skip

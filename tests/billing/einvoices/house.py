@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import json
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.billing.einvoices.dispatching import Dispatcher
 from app.billing.einvoices.models import EInvoice, EInvoiceStep
+from app.billing.einvoices.sending import choose
 from app.billing.invoices.at_once import invoice_at_once
 from app.billing.invoices.models import Invoice, Letterhead
 from app.db import TenantSession, transaction
@@ -63,6 +65,24 @@ def a_document(session: Session, space: Space, party: Party, net: int = 10000, *
     charge = a_charge(session, operator_id=space.operator_id, party=party, net=net, space_id=space.id)
     made = invoice_at_once(session, space.operator_id, party.uid, charges=[charge.uid], now=now)
     return session.get_one(Invoice, made[0].id)
+
+
+def switch_on(make_session: Sessions, invoice: Invoice, **said: Any) -> None:
+    given = {"peppol_from": date(2026, 1, 1), "platform_from": None, "platform_format": "ubl-fr", "now": NOW}
+    with transaction(make_session, SYSTEM) as session:
+        choose(session, invoice.operator_id, **{**given, **said})
+
+
+def put_answer(make_session: Sessions, home: Path, invoice: Invoice, name: str, octets: bytes) -> None:
+    with transaction(make_session, SYSTEM) as session:
+        operator = session.get_one(Operator, invoice.operator_id)
+    folder = home / "einvoices" / "in" / str(operator.uid)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(octets)
+
+
+def status(invoice: Invoice, code: str, **said: Any) -> bytes:
+    return json.dumps({"number": invoice.number, "status": code, **said}).encode()
 
 
 def rows(make_session: Sessions) -> list[EInvoice]:

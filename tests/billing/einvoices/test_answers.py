@@ -43,12 +43,21 @@ def test_every_code_in_json_by_number_or_id(code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "octets", [*NO_ANSWERS[:-1], b"{" + b" " * MOST_OCTETS, b'{"number": "X", "status": "AP", "at": "?"}']
+    "octets",
+    [*NO_ANSWERS[:-1], b"{" + b" " * MOST_OCTETS, b'{"number": "X", "status": "AP", "at": "?"}'],
+    ids=lambda octets: repr(octets[:40]),
 )
 def test_what_is_no_answer_says_why(octets: bytes) -> None:
     with pytest.raises(Unreadable) as refused:
         parse(octets, operator_uid=OPERATOR)
     assert str(refused.value)
+
+
+def test_what_no_database_keeps_and_nobody_sees_is_a_blank_and_what_is_long_is_cut() -> None:
+    said = {"number": " ATH-1\x00\x1b ", "status": "\nre\u0000", "reason": "no\u0000pe\ud800é" + "x" * 600}
+    answer = parse(json.dumps(said).encode(), operator_uid=OPERATOR)
+    assert (answer.number, answer.code, answer.reason[:7], len(answer.reason)) == ("ATH-1", "RE", "no pe é", 500)
+    assert parse(b'{"number": "X", "status": 213}', operator_uid=OPERATOR).code == "213"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.billing.einvoices.dispatching import Dispatcher
@@ -110,6 +111,15 @@ def test_others_neither_see_the_history_nor_send_nor_choose(house: House) -> Non
             assert api.get(f"{house.operator_path}/{path}").status_code in (403, 404)
         assert api.put(f"{house.operator_path}/einvoicing", json=ON).status_code in (403, 404)
     assert stranger.get(f"{house.path}/einvoices").status_code == 404
+
+
+def test_why_it_could_not_be_sent_is_told_to_who_keeps_the_books_alone(house: House, session: Session) -> None:
+    session.execute(update(EInvoice).values(last_error="OSError: /srv/passerelle is full"))
+    session.commit()
+    told = {who: house.api[who].get(f"{house.path}/einvoices").json[0]["last_error"] for who in ("member", "manager")}
+    assert told == {"member": None, "manager": "OSError: /srv/passerelle is full"}
+    (row,) = house.api["manager"].get(f"{house.operator_path}/einvoices").json
+    assert row["last_error"] == told["manager"]
 
 
 def test_what_no_law_wants_electronic_is_sent_only_in_a_format_that_is_named(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 from datetime import date
 from pathlib import Path
@@ -17,7 +16,6 @@ from app.billing.einvoices import file_drop
 from app.billing.einvoices.dispatching import BACKOFF, LEASE, Dispatcher
 from app.billing.einvoices.file_drop import FileDrop
 from app.billing.einvoices.port import Parcel
-from app.billing.einvoices.sending import choose
 from app.billing.einvoices.wanting import send_again, want, want_first
 from app.billing.einvoices.writing import CannotBeWritten
 from app.billing.invoices.models import Invoice
@@ -29,7 +27,6 @@ from app.db import transaction
 from app.errors import WrongState
 from app.events.envelope import Envelope
 from app.ids import new_id
-from app.network.models import Operator
 from app.tenancy import SYSTEM
 from tests.billing.einvoices.answered import NO_ANSWERS, UBL_ANSWER
 from tests.billing.einvoices.house import (
@@ -40,7 +37,10 @@ from tests.billing.einvoices.house import (
     a_document,
     a_seller,
     out,
+    put_answer,
     rows,
+    status,
+    switch_on,
     told,
     work_all,
 )
@@ -66,24 +66,6 @@ def invoice(make_session: Sessions) -> Invoice:
 @pytest.fixture
 def dispatcher(make_session: Sessions, tmp_path: Path, clock: Clock) -> Dispatcher:
     return Dispatcher(make_session, tmp_path, clock=clock)
-
-
-def switch_on(make_session: Sessions, invoice: Invoice, **said: Any) -> None:
-    given = {"peppol_from": date(2026, 1, 1), "platform_from": None, "platform_format": "ubl-fr", "now": NOW}
-    with transaction(make_session, SYSTEM) as session:
-        choose(session, invoice.operator_id, **{**given, **said})
-
-
-def put_answer(make_session: Sessions, home: Path, invoice: Invoice, name: str, octets: bytes) -> None:
-    with transaction(make_session, SYSTEM) as session:
-        operator = session.get_one(Operator, invoice.operator_id)
-    folder = home / "einvoices" / "in" / str(operator.uid)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_bytes(octets)
-
-
-def status(invoice: Invoice, code: str, **said: Any) -> bytes:
-    return json.dumps({"number": invoice.number, "status": code, **said}).encode()
 
 
 def test_a_belgian_invoice_is_made_and_waits_until_sending_is_switched_on(
@@ -203,6 +185,38 @@ def test_a_rejection_is_kept_with_its_reason_asks_a_person_and_may_go_again_the_
     assert (row.state, row.round, row.reason) == ("handed_over", 2, None), "an answer to the first round"
 
 
+def test_a_rejection_in_the_same_words_counts_again_in_the_next_round_and_before_it_went_changes_nothing(
+    make_session: Sessions, invoice: Invoice, dispatcher: Dispatcher, clock: Clock, tmp_path: Path
+) -> None:
+    switch_on(make_session, invoice)
+    work_all(dispatcher)
+    refusal = status(invoice, "RE", reason="Unknown receiver")
+    put_answer(make_session, tmp_path, invoice, "a.json", refusal)
+    work_all(dispatcher)
+    clock.on(hours=1)
+    with transaction(make_session, SYSTEM) as session:
+        send_again(session, session.get_one(Invoice, invoice.id), "peppol", now=clock.now)
+    for late in (refusal, status(invoice, "AP")):
+        put_answer(make_session, tmp_path, invoice, "late.json", late)
+        assert dispatcher.listen() == 1
+    (row,) = rows(make_session)
+    assert (row.state, row.round, row.handed_over_at) == ("made", 2, None), "it has not gone again: they are of round 1"
+    work_all(dispatcher)
+    assert len(out(tmp_path)) == 2
+    for name in ("a.json", "again.json"):
+        put_answer(make_session, tmp_path, invoice, name, refusal)
+        work_all(dispatcher)
+    (row,) = rows(make_session)
+    assert (row.state, row.round, row.reason) == ("rejected", 2, "Unknown receiver")
+    assert [step for step in told(make_session) if step[1]] == [
+        ("rejected", "RE"),
+        ("accepted", "AP"),
+        ("rejected", "RE"),
+    ]
+    with transaction(make_session, SYSTEM) as session:
+        assert session.scalars(select(MoneyTask.kind)).all() == ["einvoice_rejected"] * 2
+
+
 def test_what_is_on_its_way_is_not_sent_again(
     make_session: Sessions, invoice: Invoice, dispatcher: Dispatcher, tmp_path: Path
 ) -> None:
@@ -219,18 +233,18 @@ def test_what_is_no_answer_is_put_aside_and_stops_nothing(
     switch_on(make_session, invoice)
     work_all(dispatcher)
     for number, octets in enumerate(NO_ANSWERS):
-        put_answer(make_session, tmp_path, invoice, f"{number}.json", octets)
+        put_answer(make_session, tmp_path, invoice, f"{number:02}.json", octets)
     put_answer(
         make_session,
         tmp_path,
         invoice,
-        "9.xml",
+        "99.xml",
         UBL_ANSWER.format(kind="mlr", code="RE", number=invoice.number).encode(),
     )
     work_all(dispatcher)
     assert (rows(make_session)[0].state, rows(make_session)[0].reason) == ("rejected", "Because")
-    aside = [path.read_bytes() for path in sorted(tmp_path.glob("einvoices/unread/*/*"))]
-    assert aside == list(NO_ANSWERS)
+    aside = [path.read_bytes() for path in tmp_path.glob("einvoices/unread/*/*")]
+    assert sorted(aside) == sorted(NO_ANSWERS)
 
 
 @pytest.mark.parametrize("dies", ["draft", "mark", "file", "row"])
