@@ -1,8 +1,10 @@
 """From the lines of a `membership.charged` event to charges: pure. What is owed back takes back what was charged.
 
 A negative line is allotted to what stands of the membership for the same days, the same version of the plan first and
-the newest first, so that each part names the charge it corrects and goes back to who was charged. What finds nothing
-to take back stands alone.
+the newest first, so that each part names the charge it corrects and goes back to who was charged. What was charged at
+another VAT than the line has (the customer's number was valid then, and is not any more) is taken back at the VAT that
+it was charged at (Directive 2006/112/CE, art. 90), as far as the line's price goes. What finds nothing to take back
+stands alone.
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from app.billing.charges.owing import Cents, Change, Owed, Standing, Supply, Vat, base_of, take_back
+from app.billing.charges.owing import Cents, Change, Owed, Standing, Supply, Vat, base_of, cents_of, take_back
+from app.money import round_half_up
 
 # The kind of charge for each kind of line, and what such a line may take back.
 KINDS = {"cycle": "membership", "adjustment": "adjustment", "deposit": "deposit", "deposit_return": "deposit_return"}
@@ -62,28 +65,57 @@ def _allotted(kind: str, owed: Owed, left: list[Standing]) -> list[Change]:
     for each in sorted(left, key=lambda each: _nearness(each, owed), reverse=True):
         if not _may_take_back(each, kind, owed) or base_of(rest, owed.vat) <= 0:
             continue
-        back = each.left if each.base < base_of(rest, owed.vat) else rest
+        back, done = _of(each, rest, owed.vat)
         changes.append(_as_line(take_back(each, back), owed))
         left[left.index(each)] = each._replace(left=each.left.minus(back))
-        rest = rest.minus(back)
+        rest = rest.minus(done)
     if rest != Cents():
         changes.append(Change(owed._replace(cents=rest.negated)))
     return changes
 
 
+def _of(each: Standing, rest: Cents, vat: Vat) -> tuple[Cents, Cents]:
+    """What to take back of a charge, at its own VAT, and what of `rest` (at `vat`) that settles: the same price."""
+    price, left = base_of(rest, vat), each.base
+    if each.owed.vat == vat:
+        back = each.left if left < price else rest
+        return back, back
+    if left <= price:
+        return each.left, rest if left == price else _priced(left, vat)
+    return each.left.minus(_priced(left - price, each.owed.vat)), rest
+
+
+def _priced(base: int, vat: Vat) -> Cents:
+    """A price as it was agreed, with VAT in it or without."""
+    if vat.includes_vat:
+        return cents_of(base, vat)
+    more = round_half_up(base * vat.permille, 1000)
+    return Cents(base + more, base, more)
+
+
 def _may_take_back(each: Standing, kind: str, owed: Owed) -> bool:
-    """At the same VAT, and for some of the same days; a deposit is given back whenever that is."""
-    same = (each.owed.currency, each.owed.vat) == (owed.currency, owed.vat) and each.owed.kind in TAKES_BACK[kind]
-    return same and each.base > 0 and (each.owed.kind == "deposit" or _overlap(each.owed.supply, owed.supply))
+    """Of the same VAT, or the same price at another, and for some of the same days; a deposit is given back whenever
+    that is."""
+    same = each.owed.currency == owed.currency and each.owed.kind in TAKES_BACK[kind] and each.base > 0
+    if each.owed.kind == "deposit":
+        return same and each.owed.vat == owed.vat
+    return same and _overlap(each.owed.supply, owed.supply) and (each.owed.vat == owed.vat or _same_price(each, owed))
+
+
+def _same_price(each: Standing, owed: Owed) -> bool:
+    return _same_version(each, owed) and each.owed.vat.includes_vat == owed.vat.includes_vat
 
 
 def _overlap(a: Supply, b: Supply) -> bool:
     return a.service_from <= b.service_until and b.service_from <= a.service_until
 
 
-def _nearness(each: Standing, owed: Owed) -> tuple[bool, int]:
-    same = each.owed.supply.facts.get("plan_version_id") == owed.supply.facts["plan_version_id"]
-    return same, each.charge_id
+def _nearness(each: Standing, owed: Owed) -> tuple[bool, bool, int]:
+    return _same_version(each, owed), each.owed.vat == owed.vat, each.charge_id
+
+
+def _same_version(each: Standing, owed: Owed) -> bool:
+    return bool(each.owed.supply.facts.get("plan_version_id") == owed.supply.facts["plan_version_id"])
 
 
 def _as_line(change: Change, owed: Owed) -> Change:

@@ -15,6 +15,7 @@ from app.ids import new_id
 from tests.billing.charges.builders import APRIL, MARCH, VAT_BE, a_party
 from tests.billing.charges.till import Till, a_fee
 
+EXEMPT = {**VAT_BE, "permille": 0, "category": "E"}
 NO_SUPPLY = {**VAT_BE, "permille": 0, "category": "O", "ground": "Directive 2006/112/CE, art. 2"}
 
 
@@ -91,11 +92,18 @@ def test_more_than_one_charge_gives_is_taken_back_of_the_next(membership: Signed
 def test_what_finds_nothing_to_take_back_stands_alone(membership: Signed) -> None:
     membership.asks(a_fee(month=4, days=(1, 30), of_days=30))
     membership.asks(a_fee(-1000, kind="adjustment", days=(1, 5)))
-    exempt = {**VAT_BE, "permille": 0, "category": "E"}
-    membership.asks(a_fee(-1000, kind="adjustment", month=4, days=(1, 5), vat=exempt))
-    _, other_days, other_vat = membership.charges
-    assert (other_days.corrects_id, other_vat.corrects_id) == (None, None)
-    assert (other_days.gross_cents, other_vat.gross_cents) == (-1210, -1000)
+    membership.asks(a_fee(-1000, kind="adjustment", month=4, days=(1, 5), vat=EXEMPT, version="v2"))
+    _, other_days, other_version = membership.charges
+    assert (other_days.corrects_id, other_version.corrects_id) == (None, None)
+    assert (other_days.gross_cents, other_version.gross_cents) == (-1210, -1000)
+
+
+def test_what_is_exempt_by_now_is_owed_back_with_the_vat_that_was_charged(till: Till, membership: Signed) -> None:
+    membership.asks(a_fee())
+    membership.asks(a_fee(-6000, kind="adjustment", days=(17, 31), vat=EXEMPT))
+    fee, back = membership.charges
+    assert (back.corrects_id, back.gross_cents, back.vat_permille, back.vat_category) == (fee.id, -7260, 210, "S")
+    assert till.balances() == {"unbilled": 7260, "revenue_membership": -6000, "vat_pending": -1260}
 
 
 def test_who_was_charged_gets_it_back_whoever_pays_by_then(till: Till, membership: Signed) -> None:

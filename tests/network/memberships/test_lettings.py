@@ -7,13 +7,19 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from app.billing.charges.models import Charge
+from app.billing.charges.recording import charge_membership
+from app.events.envelope import read
+from app.events.models import OutboxRow
 from app.network.memberships.changing import NOW, change_plan
 from app.network.memberships.ending import end_membership
 from app.network.memberships.extending import extend_membership
 from app.network.memberships.lettings import agreed_ends, agreed_on
 from app.network.models import Operator
+from app.network.parties.models import Party
 from tests.booking.plans import a_business
 from tests.builders import a_manager, a_space, a_token
 from tests.http.client import Client
@@ -69,6 +75,20 @@ def test_a_long_letting_given_up_early_is_no_short_one_and_is_owed_back_as_it_wa
     signed = house.sign("2026-01-01")
     end_membership(session, house.lock(signed), last_day=d("2026-01-15"), by_staff=True, now=at("2026-01-10"))
     assert categories(house, signed) == [("cycle", "01-01", "E"), ("adjustment", "01-16", "E")]
+
+
+def test_a_number_that_turns_invalid_leaves_the_vat_that_was_charged_on_what_is_owed_back(session: Session) -> None:
+    house = a_let_office(session)
+    signed = house.sign("2026-01-01", ends_on="2026-03-31")
+    session.execute(update(Party).values(vat_status="invalid"))
+    end_membership(session, house.lock(signed), last_day=d("2026-01-15"), by_staff=True, now=at("2026-01-10"))
+    assert categories(house, signed) == [("cycle", "01-01", "S"), ("adjustment", "01-16", "E")]
+    told = select(OutboxRow.envelope).where(OutboxRow.type == "membership.charged").order_by(OutboxRow.seq)
+    for envelope in session.scalars(told).all():
+        charge_membership(session, read(envelope), now=at("2026-01-10"))
+    fee, back = session.scalars(select(Charge).order_by(Charge.id)).all()
+    assert (back.corrects_id, back.vat_permille, back.net_cents) == (fee.id, 210, -5161)  # 16 of 31 days of 10,000
+    assert fee.vat_cents + back.vat_cents == 1016, "21 % of 48.39"
 
 
 def test_a_letting_begins_when_its_plan_is_followed(session: Session) -> None:
