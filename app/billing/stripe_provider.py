@@ -43,6 +43,7 @@ TIMEOUT_S = (3.05, 10)  # to connect, and for an answer
 TOLERANCE_S = 300  # age of a notice's signature
 CHARGE = ("latest_charge.balance_transaction",)  # what a payment cost is in there
 SETUP = ("payment_method",)
+TAKE_DAYS = ("sepa_debit",)
 
 # What each of the library's errors means; the first that fits counts. What is said with 409 or 5xx may have been done.
 ERRORS: tuple[tuple[type[Exception], Outcome, Means], ...] = (
@@ -111,7 +112,7 @@ class Stripe:
         ref = charging.ref
 
         def read(answer: Object) -> Found:
-            return self._with_what_followed(answer, mode=charging.mode)
+            return self._with_what_followed(answer, charging)
 
         if ref is None:
             named: Any = {
@@ -127,13 +128,13 @@ class Stripe:
             return _heard(lambda: self._client.checkout.sessions.retrieve(ref, expand), _session)
         return _heard(lambda: self._client.payment_intents.retrieve(ref, {"expand": list(CHARGE)}), read)
 
-    def _with_what_followed(self, intent: Object, *, mode: str) -> Found:
-        """With its refunds and disputes, where it has any."""
-        found, charge = _payment(intent, mode=mode), _expanded(intent.get("latest_charge"))
+    def _with_what_followed(self, intent: Object, charging: Charging) -> Found:
+        """With its refunds and disputes, where it has any. A charge says nothing of refunds that failed."""
+        found, charge = _payment(intent, mode=charging.mode), _expanded(intent.get("latest_charge"))
         of_it: Any = {"payment_intent": intent["id"], "limit": 100}
         refunds: tuple[FoundRefund, ...] = ()
         disputes: tuple[FoundDispute, ...] = ()
-        if charge.get("amount_refunded"):
+        if charge.get("amount_refunded") or charging.refunded:
             refunds = tuple(map(_refund, self._client.refunds.list(of_it).to_dict()["data"]))
         if charge.get("disputed"):
             listed = self._client.disputes.list(of_it).to_dict()["data"]
@@ -223,7 +224,7 @@ class Stripe:
         return _heard(asked, _done)
 
     def reverse(self, passing: Passing) -> Heard:
-        asked: Any = {"amount": passing.cents, "metadata": {"refund": str(passing.uid)}}
+        asked: Any = {"amount": passing.cents, "metadata": {passing.because: str(passing.uid)}}
         options: Any = {"idempotency_key": f"{passing.uid}:reversal"}
         return _heard(lambda: self._client.transfers.reversals.create(passing.ref or "", asked, options), _done)
 
@@ -285,7 +286,7 @@ def _automatic(charging: Charging) -> Any:
 def _present(charging: Charging) -> Any:
     """The payer finishes it with a client secret, and says there with what."""
     if charging.kind == "any":
-        return {**_intent(charging), "automatic_payment_methods": {"enabled": True}}
+        return {**_intent(charging), "automatic_payment_methods": {"enabled": True}, **_at_once(charging)}
     return {**_intent(charging), "payment_method_types": [charging.kind]}
 
 
@@ -304,7 +305,14 @@ def _page(charging: Charging) -> Any:
         "metadata": _metadata(charging),
         "payment_intent_data": {"metadata": _metadata(charging), "capture_method": "automatic"},
     }
-    return asked if charging.kind == "any" else {**asked, "payment_method_types": [charging.kind]}
+    if charging.pay_by is not None:
+        asked["expires_at"] = charging.pay_by
+    return {**asked, **(_at_once(charging) if charging.kind == "any" else {"payment_method_types": [charging.kind]})}
+
+
+def _at_once(charging: Charging) -> dict[str, Any]:
+    """Without the means that take days, where it must be paid soon."""
+    return {} if charging.pay_by is None else {"excluded_payment_method_types": list(TAKE_DAYS)}
 
 
 def _metadata(charging: Charging) -> dict[str, str]:

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from queue import Empty, SimpleQueue
-from typing import Any
 
 import structlog
 from sqlalchemy import select, update
@@ -21,12 +20,11 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app import pulse
 from app.billing.months import hold_books
-from app.billing.payments import methods, refunding, settling, states
+from app.billing.payments import methods, passing, refunding, settling
 from app.billing.payments.claiming import Asking, claim, still_ours
 from app.billing.payments.evidence import evidence_of
 from app.billing.payments.models import Payment, PaymentMethod, ProviderCall, Refund
-from app.billing.payments.port import Heard, Means, Outcome, Provider
-from app.billing.payments.tasks import open_task
+from app.billing.payments.port import Heard, Means, Outcome, Passing, Provider
 from app.config import Config
 from app.db import TenantSession, connection_lost, retrying, sqlstate, transaction
 from app.tenancy import SYSTEM
@@ -39,8 +37,6 @@ ALERT_S, IDLE_S = 0.02, 0.5  # how long it waits for something to happen: while 
 MAX_PAUSE_S = 0.8  # between attempts to reach the database
 FINISH_S = 12.0  # how long a stop waits for calls under way; what takes longer is asked again by the next process
 LOCK_NOT_AVAILABLE = "55P03"
-PASSED = {"transfer": "transfer_ref", "reverse": "reversal_ref"}  # what an answer to these verbs is kept as
-OF_PAYMENT = ("transfer_ref",)
 
 
 class Caller:
@@ -176,8 +172,8 @@ def write_down(session: Session, asking: Asking, heard: Heard, *, now: datetime)
     if row is None:
         return
     woken, row.claimed_until = row.next_look_at != asking.until, None
-    if asking.verb in PASSED:
-        _passed(session, row, PASSED[asking.verb], heard, now)
+    if isinstance(asking.subject, Passing):
+        passing.hear(session, row, asking.verb, asking.subject, heard, now=now)
     elif isinstance(row, PaymentMethod):
         evidence, _ = evidence_of(heard, verb=asking.verb, key_is_young=asking.key_is_young)
         methods.hear(session, row, heard, evidence=evidence, now=now)
@@ -200,25 +196,6 @@ def _payment_of(session: Session, asking: Asking) -> Payment | None:
     if asking.kind is not Refund:
         return None
     return refunding.held(session, session.scalars(select(Refund.payment_id).where(Refund.id == asking.id)).one())
-
-
-def _passed(session: Session, row: Any, name: str, heard: Heard, now: datetime) -> None:
-    """Money of a payment went to the operator's own account, or came back from there; until then it is tried again."""
-    if heard.means is Means.DONE and heard.found is not None:
-        setattr(row, name, heard.found.ref)
-        row.looks = 0
-        row.next_look_at = (
-            states.next_look("settled", looks=0, processing=False, now=now) if name in OF_PAYMENT else None
-        )
-        return
-    row.looks += 1
-    row.next_look_at = states.next_look("unknown", looks=row.looks, processing=False, now=now)
-    if heard.means is Means.REFUSED:
-        kind, payment_id = f"{name}_refused", row.id if name in OF_PAYMENT else row.payment_id
-        open_task(
-            session, operator_id=row.operator_id, kind=kind, key=f"{kind}:{row.uid}", cents=row.amount_cents,
-            currency=row.currency, payment_id=payment_id, facts={"code": heard.code}, now=now,
-        )  # fmt: skip
 
 
 class Idle:

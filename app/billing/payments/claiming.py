@@ -15,19 +15,20 @@ from typing import Any
 from sqlalchemy import insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.billing.payments import orders, states
+from app.billing.payments import orders, owing, passing, states
 from app.billing.payments.models import Payment, PaymentMethod, ProviderCall, Refund
 from app.billing.payments.port import Charging, GivingBack, Passing, Saving
 from app.billing.payments.scrubbing import scrubbed
 
 LEASE = timedelta(seconds=30)  # twice as long as a call may take
 _REPEATED = {400, 409, *range(500, 600)}  # statuses
-THEIRS = {"cents": "amount", "kind": "type", "method": "payment_method", "payment_ref": "payment_intent", "ref": "id"}
+THEIRS = {"cents": "amount", "kind": "type", "method": "payment_method", "payment_ref": "payment_intent", "ref": "id",
+          "pay_by": "expires_at"}  # fmt: skip
 Row = Payment | Refund | PaymentMethod
 Subject = Charging | GivingBack | Saving | Passing
 COLUMNS: dict[type, str] = {Payment: "payment_id", Refund: "refund_id", PaymentMethod: "payment_method_id"}
 KEYS = {"start": "{}", "refund": "{}", "save": "{}", "stop": "{}:stop", "transfer": "{}:transfer",
-        "reverse": "{}:reversal"}  # fmt: skip
+        "reverse": passing.REVERSAL}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +47,15 @@ class Asking:
 
 
 def claim(session: Session, *, limit: int, now: datetime) -> list[Asking]:
-    """Claim what is due longest, and write down what will be asked. Commit before anything is."""
+    """Claim what is due longest, and write down what will be asked. Commit before anything is.
+
+    A charge that was never begun, and is not owed any more, ends here.
+    """
     claimed: list[Asking] = []
     for kind in COLUMNS:
         if len(claimed) < limit:
             rows = _claimed(session, kind, limit - len(claimed), now)
-            claimed += [_asking(session, row, now) for row in rows]
+            claimed += [_asking(session, row, now) for row in rows if not owing.given_up(session, row, now=now)]
     return claimed
 
 
@@ -85,7 +89,7 @@ def _asking(session: Session, row: Any, now: datetime) -> Asking:
     verb, subject = _what(session, row, now, young)
     values = {
         "operator_id": row.operator_id, COLUMNS[type(row)]: row.id, "verb": verb, "asked_at": now,
-        "idempotency_key": KEYS[verb].format(row.uid) if verb in KEYS else None, "request": kept(subject),
+        "idempotency_key": KEYS[verb].format(subject.uid) if verb in KEYS else None, "request": kept(subject),
     }  # fmt: skip
     call_id = session.scalars(insert(ProviderCall).values(values).returning(ProviderCall.id)).one()
     return Asking(type(row), row.id, row.operator_id, row.claims, row.claimed_until, verb, subject, young, call_id)
@@ -96,25 +100,26 @@ def _what(session: Session, row: Row, now: datetime, young: bool) -> tuple[str, 
         return ("look_up" if row.provider_setup else "save"), orders.saving_of(session, row)
     if isinstance(row, Refund):
         return _of_refund(session, row, young)
-    account = orders.account_of(session, row.operator_id) if row.state == "settled" else None
-    if account and row.transfer_ref is None:
-        return "transfer", orders.passing_on(session, row, account)
+    passed = passing.of_payment(session, row)
+    if passed is not None and not passing.was_refused(session, row):
+        return passed
     return _of_payment(session, row, now, young), orders.charging_of(session, row)
 
 
 def _of_payment(session: Session, payment: Payment, now: datetime, young: bool) -> str:
     if payment.provider_ref is None:
-        return "start" if young and not _may_be_there(session, payment) else "look_up"
-    if payment.state == "action_needed" and now - payment.requested_at > states.PAYER_HAS and payment.looks:
+        begins = young and payment.state != "failed" and not _may_be_there(session, payment)
+        return "start" if begins and owing.owed_in_full(session, payment) else "look_up"
+    if payment.state == "action_needed" and now >= orders.stops_at(payment) and payment.looks:
         return "stop" if not _just_stopped(session, payment) else "look_up"
     return "look_up"
 
 
 def _of_refund(session: Session, refund: Refund, young: bool) -> tuple[str, Subject]:
     payment = session.get_one(Payment, refund.payment_id)
-    account = orders.account_of(session, refund.operator_id) if refund.state == "settled" else None
-    if account and payment.transfer_ref and refund.reversal_ref is None:
-        return "reverse", orders.passing_back(session, refund, payment, account)
+    passed = passing.of_refund(session, refund, payment)
+    if passed is not None:
+        return passed
     begins = refund.provider_ref is None and young and not _may_be_there(session, refund)
     return ("refund" if begins else "look_up"), orders.giving_of(session, refund, payment)
 

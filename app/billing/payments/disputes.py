@@ -58,6 +58,7 @@ def _close(
     dispute.state, dispute.closed_at = found.state, now
     session.flush()
     if found.state == "lost":
+        payment.looks = 0  # what was passed on of it is taken back at once
         _post(session, posting.dispute_lost(money, dispute.uid, cents=cents), now)
     else:
         back = found.fee_back_cents

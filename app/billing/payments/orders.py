@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.billing.invoices.models import Invoice
-from app.billing.payments.models import Payment, PaymentAccount, PaymentAim, PaymentMethod, Refund
+from app.billing.payments import states
+from app.billing.payments.models import Dispute, Payment, PaymentAccount, PaymentAim, PaymentMethod, Refund
 from app.billing.payments.port import Charging, GivingBack, Passing, Saving
 from app.network.models import Operator
 from app.network.parties.models import Party
@@ -32,6 +34,8 @@ def charging_of(session: Session, payment: Payment) -> Charging:
         method=method.provider_method if method else None,
         mandate=method.mandate if method else None,
         ref=payment.provider_ref,
+        pay_by=_pay_by(payment),
+        refunded=session.scalar(select(Refund.id).where(Refund.payment_id == payment.id).limit(1)) is not None,
     )
 
 
@@ -70,18 +74,24 @@ def passing_on(session: Session, payment: Payment, account: str) -> Passing:
     )
 
 
-def passing_back(session: Session, refund: Refund, payment: Payment, account: str) -> Passing:
-    """So much of the transfer as was given back of the payment."""
+def passing_back(session: Session, gone: Refund | Dispute, payment: Payment, account: str) -> Passing:
+    """So much of the transfer as went back of the payment: by a refund, or by a dispute that was lost."""
     passed = payment.settled_cents - payment.fee_cents
     return Passing(
-        uid=refund.uid,
+        uid=gone.uid,
         operator_uid=operator_uid(session, payment.operator_id),
-        cents=passed * refund.amount_cents // payment.settled_cents,
+        cents=passed * gone.amount_cents // payment.settled_cents,
         currency=payment.currency,
         payment_ref=payment.provider_ref or "",
         account=account,
         ref=payment.transfer_ref,
+        because="refund" if isinstance(gone, Refund) else "dispute",
     )
+
+
+def stops_at(payment: Payment) -> datetime:
+    """When what waits for the payer is stopped: sooner where a booking is held meanwhile."""
+    return payment.requested_at + (states.HELD_FOR_PAYER if payment.booking_uid else states.PAYER_HAS)
 
 
 def account_of(session: Session, operator_id: int) -> str | None:
@@ -96,6 +106,11 @@ def operator_uid(session: Session, operator_id: int) -> UUID:
 
 def party_uid(session: Session, party_id: int) -> UUID:
     return session.get_one(Party, party_id).uid
+
+
+def _pay_by(payment: Payment) -> int | None:
+    """In whole seconds, and of the row alone: asked again, it is the same."""
+    return int(stops_at(payment).timestamp()) if payment.booking_uid else None
 
 
 def _label(session: Session, payment: Payment) -> str:

@@ -115,6 +115,8 @@ class Charging:
     """A payment to be started or looked up; cents of `currency`. `label` is what its payer reads on the page.
 
     The same payment makes the same request, to the letter: the provider compares it with what it had under its key.
+    What must be paid soon has `pay_by` (Unix time): its page closes then, and no means that takes days is offered.
+    `refunded` says that we know of refunds, failed ones too: what the provider says of them is looked at.
     """
 
     uid: UUID
@@ -129,6 +131,8 @@ class Charging:
     method: str | None = None
     mandate: str | None = None
     ref: str | None = None
+    pay_by: int | None = None
+    refunded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +151,8 @@ class GivingBack:
 class Passing:
     """Money of a payment on its way to an operator's own `account`, or back: `ref` is the transfer that is reversed.
 
-    `uid` is the payment's on the way out, and the refund's on the way back.
+    `uid` is the payment's on the way out, and on the way back that of what it comes back for: a refund or a dispute,
+    as `because` says.
     """
 
     uid: UUID
@@ -157,6 +162,7 @@ class Passing:
     payment_ref: str
     account: str
     ref: str | None = None
+    because: str = "refund"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,12 @@ from sqlalchemy.orm import Session
 
 from app.billing.ledger.posting import post
 from app.billing.months import Books, hold_books
-from app.billing.payments import posting, states
+from app.billing.payments import passing, posting, states
 from app.billing.payments.allocating import allocate_payment, release
 from app.billing.payments.days import money_of
 from app.billing.payments.evidence import evidence_of
 from app.billing.payments.models import Dispute, Payment, Refund
-from app.billing.payments.orders import account_of, operator_uid, party_uid
+from app.billing.payments.orders import operator_uid, party_uid
 from app.billing.payments.port import Found, FoundRefund, Heard
 from app.billing.payments.requesting import PROVIDER
 from app.billing.payments.tasks import open_task
@@ -113,10 +113,13 @@ def hear(
 
 
 def find(session: Session, payment: Payment, found: Iterable[FoundRefund], *, books: Books, now: datetime) -> None:
-    """Take over what the provider says of the refunds of a payment whose row is held."""
+    """Take over what the provider says of the refunds of a payment whose row is held.
+
+    Those that failed first: what came back with them may have gone out again with others.
+    """
     rows = session.scalars(select(Refund).where(Refund.payment_id == payment.id)).all()
     by_name = {row.provider_ref: row for row in rows if row.provider_ref} | {row.uid: row for row in rows}
-    for each in found:
+    for each in sorted(found, key=lambda each: each.evidence != states.FAILED):
         refund = by_name.get(each.ref) or (by_name.get(each.uid) if each.uid else None)
         if refund is None:
             if each.evidence == states.FAILED:
@@ -187,8 +190,7 @@ def _look_again(session: Session, payment: Payment, refund: Refund, *, processin
 
     That a refund came back is told with its payment.
     """
-    passed = payment.transfer_ref is not None and refund.reversal_ref is None
-    if refund.state == "settled" and passed and account_of(session, payment.operator_id):
+    if passing.of_refund(session, refund, payment) is not None:
         refund.next_look_at = now + states.UNHEARD_LOOKS[min(refund.looks, 4)] if refund.looks else now
     elif refund.state in ("settled", "failed"):
         refund.next_look_at = None

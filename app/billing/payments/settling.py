@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from app.billing.ledger.posting import post
 from app.billing.months import Books
-from app.billing.payments import disputes, posting, refunding, states, telling
+from app.billing.payments import disputes, passing, posting, refunding, states, telling
 from app.billing.payments.allocating import allocate_payment
 from app.billing.payments.days import money_of
 from app.billing.payments.evidence import evidence_of
 from app.billing.payments.models import Payment
-from app.billing.payments.orders import account_of, operator_uid, party_uid
+from app.billing.payments.orders import operator_uid, party_uid, stops_at
 from app.billing.payments.port import Found, Heard
 from app.billing.payments.tasks import open_task
 from app.events.outbox import record
@@ -54,7 +54,7 @@ def _follow(
         if before == "failed":
             _ask(session, payment, "settled_after_failed", now)
     elif after == "failed":
-        _fail(session, payment, failure or "refused", now)
+        fail(session, payment, failure or "refused", now)
     else:
         payment.state = after
 
@@ -79,7 +79,8 @@ def _settle(session: Session, payment: Payment, found: Found, books: Books, now:
     record(session, payment, fact, at=now)
 
 
-def _fail(session: Session, payment: Payment, failure: str, now: datetime) -> None:
+def fail(session: Session, payment: Payment, failure: str, now: datetime) -> None:
+    """It is certain that nothing was taken, and why: a payment whose row is held has failed."""
     payment.state, payment.failed_at, payment.failure_code = "failed", now, failure
     session.flush()
     fact = PaymentFailed(
@@ -96,9 +97,13 @@ def _fail(session: Session, payment: Payment, failure: str, now: datetime) -> No
 
 
 def _look_again(session: Session, payment: Payment, *, processing: bool, now: datetime) -> None:
-    """By schedule; at once where the money is still to be passed on to an account of the operator's own."""
+    """By schedule, and when what waits for the payer is to be stopped; at once where money is to go to an account of
+    the operator's own, or to come back from there.
+    """
     payment.next_look_at = states.next_look(payment.state, looks=payment.looks, processing=processing, now=now)
-    if payment.state == "settled" and payment.transfer_ref is None and account_of(session, payment.operator_id):
+    if payment.state == "action_needed" and payment.next_look_at and now < (stops := stops_at(payment)):
+        payment.next_look_at = min(payment.next_look_at, stops)
+    if passing.of_payment(session, payment) is not None:
         payment.next_look_at = now + states.UNHEARD_LOOKS[min(payment.looks, 4)] if payment.looks else now
 
 

@@ -40,6 +40,9 @@ SETTLED_LOOKS = (_D, 7 * _D, 30 * _D, 60 * _D)  # a dispute that nobody told us 
 
 KEY_LASTS = 23 * _H  # the provider forgets an idempotency key after 24
 PAYER_HAS = 24 * _H  # to do what is needed, before what was begun is stopped
+# The same where a booking is held meanwhile, for half an hour. The provider's page stays open for at least 30 minutes
+# from when it is asked for, and that may take a few attempts.
+HELD_FOR_PAYER = 35 * _M
 UNKNOWN_TOO_LONG = 24 * _H  # then a person is to look as well
 
 

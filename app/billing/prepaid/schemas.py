@@ -9,8 +9,11 @@ from app.http.schemas import Strict
 
 
 class PayForBooking(Strict):
-    """Mode `present` gives a client secret for the provider's script, `hosted` the address of the provider's page."""
+    """Mode `present` gives a client secret for the provider's script, `hosted` the address of the provider's page.
 
-    kind = fields.String(load_default="any", validate=validate.OneOf(["card", "bancontact", "sepa_debit", "any"]))
+    A direct debit takes days: it cannot be there before the booking is no longer held.
+    """
+
+    kind = fields.String(load_default="any", validate=validate.OneOf(["card", "bancontact", "any"]))
     mode = fields.String(required=True, validate=validate.OneOf(["present", "hosted"]))
     return_url = return_url()

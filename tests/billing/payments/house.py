@@ -65,7 +65,7 @@ class House:
             return requesting.request_payment(
                 session, operator_id=self.operator_id, party_id=party.id, aims=aims, mode=mode,
                 kind=values.pop("kind", "card"), source=values.pop("source", f"test:{new_id()}"), now=self.clock(),
-                **values,
+                cents=None if aims else cents, **values,
             )  # fmt: skip
 
     def refunds(self, payment: Payment, cents: int, source: str | None = None) -> Refund:

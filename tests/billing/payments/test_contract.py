@@ -222,6 +222,20 @@ def test_a_page_that_nobody_paid_on_expires_or_is_stopped(fake: StandIn, stripe:
         assert (found(stripe.look_up(asked)).evidence, found(stripe.look_up(asked)).failure) == ("failed", "expired")
 
 
+@pytest.mark.parametrize("kind", ["any", "card", "bancontact"])
+def test_what_must_be_paid_soon_has_a_page_that_closes_and_no_means_that_takes_days(
+    fake: StandIn, stripe: Stripe, kind: str
+) -> None:
+    now = fake.api("POST", "/v1/customers", description="test")["created"]
+    asked = charging(mode="hosted", kind=kind, return_url=BACK, pay_by=now + 35 * 60)
+    page = fake.api("GET", f"/v1/checkout/sessions/{found(stripe.start(asked)).ref}")
+    assert page["expires_at"] == now + 35 * 60 and "sepa_debit" not in page["payment_method_types"]
+    late = stripe.start(replace(asked, uid=new_id(), pay_by=now + 25 * 60))  # the least is half an hour
+    assert (late.outcome, late.means) == (Outcome.REFUSED, Means.REFUSED)
+    ref = found(stripe.start(charging(mode="present", kind=kind, pay_by=now + 35 * 60))).ref
+    assert "sepa_debit" not in fake.api("GET", f"/v1/payment_intents/{ref}")["payment_method_types"]
+
+
 @pytest.mark.parametrize(
     ("kind", "mode", "payer", "label"),
     [("card", "present", "pm_card_visa", "visa 4242"), ("card", "hosted", "pm_card_visa", "visa 4242"),
@@ -263,6 +277,18 @@ def test_refunds_and_disputes_come_with_the_payment(fake: StandIn, stripe: Strip
     fake.control(f"disputes/{contested.ref}/close", outcome="won")
     [decided] = found(stripe.look_up(asked)).disputes
     assert (decided.state, decided.ref, decided.fee_back_cents) == ("won", contested.ref, 0)
+
+
+def test_a_refund_that_comes_back_is_heard_of_though_the_charge_says_nothing_of_it(
+    fake: StandIn, stripe: Stripe
+) -> None:
+    asked = charging(**saved(fake))
+    asked = replace(asked, ref=found(stripe.start(asked)).ref, refunded=True)
+    refund = giving(asked, asked.ref, 4840)
+    gone = found(stripe.refund(refund))
+    fake.control(f"refunds/{gone.ref}/settle", outcome="fail")
+    [back] = found(stripe.look_up(asked)).refunds
+    assert (back.ref, back.uid, back.evidence) == (gone.ref, refund.uid, "failed")
 
 
 def test_what_it_cost_is_waited_for(fake: StandIn, stripe: Stripe) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from app.billing.payments.models import Payment, ProviderCall
+from app.billing.payments.models import Payment, ProviderCall, Refund
 from app.billing.payments.port import FoundDispute, FoundRefund
 from app.events.models import OutboxRow
+from app.ids import new_id
 from tests.billing.payments.counter import given_by, left_of, tasks_of
 from tests.billing.payments.house import House
 from tests.billing.payments.scripted import BROKEN, BUSY, DECLINED, SILENCE, Scripted, answered, came
@@ -127,6 +128,23 @@ def test_what_the_payer_leaves_lying_is_stopped_after_a_day(house: House, clock:
     assert (house.now_is(payment).state, house.now_is(payment).failure_code) == ("failed", "abandoned")
 
 
+def test_where_a_booking_is_held_what_is_left_lying_is_stopped_when_its_time_is_over(
+    house: House, clock: Clock
+) -> None:
+    payment = house.asks(house.party(), 4840, aims={}, mode="present", booking_uid=new_id())
+    waits, begun = answered("action", ref="pi_1", secret="pi_1_secret_x"), clock.now
+    provider = Scripted(*[waits] * 4, answered("failed", ref="pi_1", failure="abandoned"))
+    for _ in range(5):
+        house.works(provider)
+        clock.now = house.now_is(payment).next_look_at or clock.now
+    assert provider.verbs == ["start", *["look_up"] * 3, "stop"]
+    assert (house.now_is(payment).state, clock.now - begun) == ("failed", timedelta(minutes=35))
+    pay_by = int(clock.now.timestamp())
+    assert {subject.pay_by for _, subject in provider.asked} == {pay_by}
+    [start, *_] = house.session.scalars(select(ProviderCall).order_by(ProviderCall.id)).all()
+    assert start.request["expires_at"] == pay_by
+
+
 def test_money_that_comes_after_all_is_settled_and_a_person_looks(house: House, clock: Clock) -> None:
     payment = house.asks(house.party(), 4840)
     house.works(Scripted(DECLINED))
@@ -147,6 +165,27 @@ def test_who_died_with_a_claim_is_followed_by_another_and_writes_nothing_late(ho
     clock.pass_by(seconds=31)
     house.works(quick)
     assert quick.verbs == ["start"] and house.now_is(payment).state == "settled"
+
+
+def test_who_writes_late_writes_down_what_was_said_and_changes_nothing(house: House, clock: Clock) -> None:
+    """Its claim ran out while it waited for the answer; another has asked again and heard."""
+    payment = house.asks(house.party(), 4840)
+    late, held = house.sender(Scripted(DECLINED)), []
+    late._pool.submit = lambda _, asking: held.append(asking)  # type: ignore[method-assign,assignment,misc]
+    assert late.round() == 1
+    clock.pass_by(seconds=31)
+    house.works(Scripted(came()))
+    settled, books = house.now_is(payment), house.books()
+
+    late._call(held[0])
+    late.finish_calls()
+    now = house.now_is(payment)
+    assert late.under_way == 0 and now.state == "settled" and told(house) == ["requested", "settled"]
+    assert (now.next_look_at, now.looks, now.claims) == (settled.next_look_at, settled.looks, 2)
+    assert house.books() == books == {"payments_in_transit": 4742, "payment_fees": 98}
+    calls = house.session.scalars(select(ProviderCall).order_by(ProviderCall.id)).all()
+    assert [(call.outcome, call.status) for call in calls] == [("refused", 402), ("answered", 200)]
+    late.close()
 
 
 def test_a_notice_that_comes_while_it_is_talked_about_makes_it_looked_at_again(house: House, clock: Clock) -> None:
@@ -231,6 +270,23 @@ def test_a_refund_by_somebody_elses_hand_is_taken_over(house: House, clock: Cloc
     assert house.books() == {"payments_in_transit": 4742, "payment_fees": 98}
 
 
+def test_a_refund_that_comes_back_makes_room_for_another(house: House, clock: Clock) -> None:
+    """What the provider lists has the newest first: the one that failed was there before."""
+    payment = a_settled(house)
+    refund = house.refunds(payment, 4840)
+    house.works(Scripted(answered("settled", ref="re_1", settled_cents=4840)))
+    house.looks_now(payment)
+    back = FoundRefund("re_1", "failed", 4840, refund.uid, "expired_or_canceled_card")
+    provider = Scripted(came(refunds=(FoundRefund("re_2", "settled", 4800), back)))
+    house.works(provider)
+    assert provider.asked[0][1].refunded  # whatever the charge says of itself
+    first, second = house.session.scalars(select(Refund).order_by(Refund.id)).all()
+    assert (first.state, second.state, second.amount_cents) == ("failed", "settled", 4800)
+    assert house.books() == {"payments_in_transit": -58, "payment_fees": 98, "receivable": 4800}
+    house.session.rollback()
+    assert tasks_of(house.session, house.space)[0] == ("refund_failed", 4840)
+
+
 # --- disputes
 
 
@@ -253,24 +309,3 @@ def test_a_dispute_takes_the_money_away_until_it_is_decided(
     house.session.rollback()
     assert tasks_of(house.session, house.space)[0] == ("disputed", 4840)
     assert sum(given_by(house.session, payment).values()) == (0 if "lost" in then else 4840)
-
-
-# --- money of others
-
-
-def test_what_is_anothers_is_passed_on_and_comes_back_in_proportion(
-    make_session: Any, session: Any, clock: Clock
-) -> None:
-    house = House(make_session, session, clock, account="acct_1")
-    payment = house.asks(house.party(), 4840)
-    provider = Scripted(came(), SILENCE, answered("settled", ref="tr_1"))
-    house.works(provider)
-    clock.pass_by(minutes=1)
-    house.works(provider)
-    assert [(verb, subject.cents) for verb, subject in provider.asked[1:]] == [("transfer", 4742)] * 2
-    assert house.now_is(payment).transfer_ref == "tr_1"
-    refund = house.refunds(payment, 2420)
-    provider = Scripted(answered("settled", ref="re_1", settled_cents=2420), answered("settled", ref="trr_1"))
-    house.works(provider)
-    assert [verb for verb, _ in provider.asked] == ["refund", "reverse"] and provider.asked[1][1].cents == 2371
-    assert house.now_is(refund).reversal_ref == "trr_1"
