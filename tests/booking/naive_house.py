@@ -31,6 +31,8 @@ class Stay:
 
 @dataclass
 class Booked:
+    """`drawn` minutes of credit pay for it; `taken` are those by kind, with what was given up late and is not back."""
+
     owner: int
     place: Place
     start: datetime
@@ -38,8 +40,13 @@ class Booked:
     with_extra: bool
     units: list[int]
     drawn: int
+    price: int
     status: str = "confirmed"
     moved_late: bool = False
+    taken: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.taken = self.taken or {self.place.kind: self.drawn}
 
     def is_late(self, now: datetime) -> bool:
         hours = self.place.late_hours
@@ -84,9 +91,24 @@ class NaiveHouse:
         self.credit[key] = self.credit.get(key, 0) - drawn
         return drawn
 
-    def give_back(self, booked: Booked) -> None:
-        self.credit[booked.owner, booked.place.kind] += booked.drawn
-        booked.drawn = 0
+    def give_back(self, booked: Booked) -> dict[str, int]:
+        """All that it took, which is told."""
+        back, booked.taken = booked.taken, {}
+        for kind, minutes in back.items():
+            self.credit[booked.owner, kind] = self.credit.get((booked.owner, kind), 0) + minutes
+        return back
+
+    def keep(self, booked: Booked, was: Booked, back: dict[str, int], *, late: bool) -> None:
+        """Of what a booking took before it was changed, what was given up late stays taken until it grows again."""
+        grown, fallen = booked.drawn - was.drawn, was.price - booked.price
+        kept = max(0, sum(back.values()) - was.drawn - max(0, grown))
+        if late and fallen > 0 and grown < 0:
+            kept += min(-grown, (2 * was.drawn * fallen + was.price) // (2 * was.price))
+        for kind, minutes in back.items():
+            more = max(0, min(kept, minutes - booked.taken.get(kind, 0)))
+            booked.taken[kind] = booked.taken.get(kind, 0) + more
+            self.credit[booked.owner, kind] -= more
+            kept -= more
 
     def release(self, key: object) -> None:
         self.stays = [stay for stay in self.stays if stay.of != key]

@@ -128,7 +128,8 @@ class Days(RuleBasedStateMachine):
             assert made.row["unit_ids"] in choices
             drawn = self.model.draw(member, naive, start, end)
             assert drawn == sum(part.get("minutes", 0) for part in made.row["cover"])
-            self.model.take(made.id, Booked(member, naive, start, end, extra, made.row["unit_ids"], drawn))
+            units, price = made.row["unit_ids"], made.row["gross_cents"]
+            self.model.take(made.id, Booked(member, naive, start, end, extra, units, drawn, price))
             self.made.append(made)
 
     @precondition(lambda self: self.made)
@@ -164,9 +165,13 @@ class Days(RuleBasedStateMachine):
             assert moved.unit_ids in choices
             late = booked.is_late(self.house.now)
             self.model.release(made.id)
-            self.model.give_back(booked)
+            back = self.model.give_back(booked)
             drawn = self.model.draw(booked.owner, naive, start, end)
-            again = Booked(booked.owner, naive, start, end, booked.with_extra, moved.unit_ids, drawn, moved_late=late)
+            again = Booked(
+                booked.owner, naive, start, end, booked.with_extra, moved.unit_ids, drawn, moved.gross_cents,
+                moved_late=late,
+            )  # fmt: skip
+            self.model.keep(again, booked, back, late=late)
             self.model.take(made.id, again)
 
     @precondition(lambda self: self.made)
