@@ -23,7 +23,7 @@ _MATCHED = raw("""
                        WHERE posting_id = b.id AND account = 'bank') AS posted ON true
     WHERE l.state = 'matched' AND CASE
         WHEN l.rule IN ('bank_fee', 'interest', 'payout') THEN posted.cents IS DISTINCT FROM l.cents
-        WHEN l.rule IN ('own_transfer', 'returned_transfer', 'returned') THEN b.id IS NOT NULL
+        WHEN l.rule IN ('own_transfer', 'own_file', 'returned_transfer', 'returned') THEN b.id IS NOT NULL
         ELSE p.settled_cents IS DISTINCT FROM l.cents OR p.source <> 'bank:' || l.uid END
     ORDER BY l.id LIMIT 1
 """)

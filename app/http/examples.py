@@ -146,6 +146,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "make_sepa_files": {"kind": "transfer", "execution_on": "2026-11-23"},
     "cancel_sepa_file": {"reason": "Mauvais jour d'exécution"},
+    "reject_sepa_item": {"reason": "AC01"},
     "sign_mandate": {
         "party_id": _ID,
         "reference": "ATH-0017",

@@ -16,7 +16,7 @@ from app.billing.dunning.models import DunningStop
 from app.billing.invoices.models import Invoice
 from app.billing.payments.drawer_models import CashDrawer
 from app.billing.payments.models import MoneyTask, Payment, PaymentMethod
-from app.billing.sepa.models import SepaFile, SepaMandate
+from app.billing.sepa.models import SepaFile, SepaItem, SepaMandate
 from app.booking.models import Closure, Feed, WaitlistEntry
 from app.db import Base, raw
 from app.http.examples import EXAMPLES
@@ -144,7 +144,10 @@ def _a_bank_line(session: Session, space: Space) -> dict[str, Any]:
     party = saved(session, Party(name="Debtor", country="BE"))
     mandate = SepaMandate(operator_id=space.operator_id, party_id=party.id, reference="M1", scheme="CORE",
                           signed_on=date(2026, 3, 1), debtor_name="Debtor", iban="BE")  # fmt: skip
-    return {**ids, "file_id": saved(session, file).uid, "mandate_id": saved(session, mandate).uid}
+    ids |= {"file_id": saved(session, file).uid, "mandate_id": saved(session, mandate).uid}
+    item = SepaItem(**owned, kind="transfer", source=f"place:{space.uid}", end_to_end_id=space.uid.hex, name="Debtor",
+                    iban="BE", remittance="-", cents=1, file_id=file.id, state="in_file")  # fmt: skip
+    return {**ids, "item_id": saved(session, item).uid}
 
 
 def _a_webhook(session: Session, space: Space, clock: Clock) -> dict[str, Any]:

@@ -137,8 +137,18 @@ def _told(entry: Any, details: Sequence[Any], shape: Shape, *, credit: bool) -> 
             *texts,
         ]
     found["bank_ref"] = _reference(bank_ref)
+    found["batch"] = _batch(entry, inner, shape)
     found["text"] = " ".join(" ".join(each.split()) for each in texts if each)[:LONGEST_TEXT]
     return found
+
+
+def _batch(entry: Any, inner: Any, shape: Shape) -> str | None:
+    """Which file of the account's owner it is of: the name of its block, else of its message."""
+    for name in ("PmtInfId", "MsgId"):
+        for element, path in ((entry, f"NtryDtls/Btch/{name}"), (inner, f"Refs/{name}")):
+            if element is not None and (found := _reference(text_of(element, shape.path(path)))):
+                return found
+    return None
 
 
 def _reference(given: str | None) -> str | None:

@@ -5,6 +5,7 @@ Rules are tried in order, and the first that knows decides. None guesses: what i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,17 +15,20 @@ from app.billing.bank.owing import Came, Facts, Item, Register
 
 MOST_NAMED = 10
 PROVIDERS = frozenset({"STRIPE"})
+_OURS = re.compile("([0-9a-fA-F]{32})(?:-[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """`rule` says which rule knew. A payment has a party and `aims` (cents by invoice, as they are open); a line of
-    ours an `item`; what goes back the line that it `undoes`; a fee, interest or a payout its `account`."""
+    ours an `item`, or the `items` of a file that it books in one sum; what goes back the line that it `undoes`; a fee,
+    interest or a payout its `account`."""
 
     rule: str
     party_id: int | None = None
     aims: tuple[tuple[int, int], ...] = ()
     item: Item | None = None
+    items: tuple[Item, ...] = ()
     undoes: Came | None = None
     account: str | None = None
 
@@ -44,6 +48,41 @@ def _take(line: Movement, verdict: Verdict, register: Register) -> None:
         taken = min(left, cents, register.open_cents[invoice_id])
         register.take(invoice_id, taken)
         left -= taken
+
+
+# --- credits and debits
+
+
+def own_file(line: Movement, facts: Facts) -> Verdict | None:
+    """A file of ours that the bank books in one sum, or the first or recurrent debits of it, by the name of its message
+    or block and to the cent. What makes the sum must be certain."""
+    message = message_of(line.batch)
+    if message is None or _goes_back(line):
+        return None
+    kind = "debit" if line.cents > 0 else "transfer"
+    live = [each for each in facts.batches.get(message, ()) if each.kind == kind and each.state == "in_file"]
+    parts = (live, *([each for each in live if each.sequence == name] for name in ("FRST", "RCUR")))
+    found = {tuple(part) for part in parts if part and sum(each.cents for each in part) == abs(line.cents)}
+    if len(found) != 1:
+        return None
+    (items,) = found
+    if kind == "debit" and not all(_can_pay(each, facts.register) for each in items):
+        return None
+    booked = {each.id for each in items}
+    facts.batches[message] = [each for each in live if each.id not in booked]  # once
+    aims = tuple((each.invoice_id, each.cents) for each in items if kind == "debit" and each.invoice_id)
+    return Verdict("own_file", aims=aims, items=items)
+
+
+def _can_pay(item: Item, register: Register) -> bool:
+    return item.party_id is not None and item.invoice_id in register.open_cents
+
+
+def message_of(batch: str | None) -> str | None:
+    """The message that a block is of, or that is named itself: files of ours have 32 digits, and their blocks a number
+    behind them."""
+    found = _OURS.fullmatch(batch or "")
+    return found.group(1).lower() if found else None
 
 
 # --- credits
@@ -178,5 +217,5 @@ def keys_of(end_to_end_id: str | None, bank_ref: str | None) -> list[str]:
 
 
 Rule = Callable[[Movement, Facts], Verdict | None]
-CREDIT_RULES: tuple[Rule, ...] = (own_debit, returned_transfer, interest, payout, named)
-DEBIT_RULES: tuple[Rule, ...] = (own_transfer, goes_back, charge)
+CREDIT_RULES: tuple[Rule, ...] = (own_debit, own_file, returned_transfer, interest, payout, named)
+DEBIT_RULES: tuple[Rule, ...] = (own_transfer, own_file, goes_back, charge)

@@ -96,6 +96,7 @@ class BankLine(Base):
               postgresql_where=text("party_id IS NOT NULL AND counterparty_iban IS NOT NULL")),
         Index("ix_bank_line_end_to_end_id", "operator_id", "end_to_end_id",
               postgresql_where=text("end_to_end_id IS NOT NULL")),
+        Index("ix_bank_line_bank_ref", "operator_id", "bank_ref", postgresql_where=text("bank_ref IS NOT NULL")),
     )  # fmt: skip
 
 

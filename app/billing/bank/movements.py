@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from app.errors import Invalid
@@ -29,7 +29,8 @@ class Movement:
     """An entry, or one transaction of an entry that has several. Cents are signed: credit > 0.
 
     `code` is the bank transaction code, DOMAIN.FAMILY.SUB or the bank's own; `structured` the creditor reference of the
-    remittance; `text` everything else that was written.
+    remittance; `text` everything else that was written. `batch` names the file of ours that it is of, by its block or
+    its message; it is no part of what makes a line the same line.
     """
 
     position: int
@@ -45,6 +46,7 @@ class Movement:
     text: str = ""
     name: str | None = None
     iban: str | None = None
+    batch: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,11 +39,13 @@ class Item:
     cents: int
     party_id: int | None
     invoice_id: int | None
+    end_to_end_id: str = ""
+    sequence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Came:
-    """A line that became a payment, which may have to go back."""
+    """A line that became a payment, which may have to go back. One of several in a line has the item's id, negative."""
 
     line_id: int
     payment_id: int
@@ -96,6 +98,7 @@ class Facts:
     items: dict[str, Item] = field(default_factory=dict)
     parties_by_iban: dict[str, set[int]] = field(default_factory=dict)
     parties_by_name: dict[frozenset[str], set[int]] = field(default_factory=dict)
+    batches: dict[str, list[Item]] = field(default_factory=dict)  # what is on its way of a file, by its message's name
     came: dict[str, list[Came]] = field(default_factory=dict)
     undone: set[int] = field(default_factory=set)
     in_transit_cents: int = 0

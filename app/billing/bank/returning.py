@@ -40,6 +40,8 @@ def follow(
         if verdict.item is not None:
             reason = each.line.return_reason or ("returned" if verdict.rule.startswith("returned") else None)
             shown.on_statement(session, verdict.item.id, line_id=each.id, return_reason=reason, now=now)
+        for item in verdict.items:
+            shown.on_statement(session, item.id, line_id=each.id, return_reason=None, now=now)
 
 
 def _undo(session: Session, house: House, each: Decided, payment_id: int, now: datetime) -> bool:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from app.billing.bank import matching, proposing, reading, returning
+from app.billing.bank import holding, matching, proposing, reading, returning
 from app.billing.bank.bulk import Bulk
 from app.billing.bank.matching import Verdict
 from app.billing.bank.movements import Movement
-from app.billing.bank.owing import Came, Facts
+from app.billing.bank.owing import Came, Facts, Item
 from app.billing.bank.proposing import Proposal
 from app.billing.bank.taking import House, Taken, post_others, take, taken
-from app.billing.payments.standing import Due, hold_invoices
+from app.billing.payments.standing import Due
 from app.db import Statement
 from app.ids import new_id
 
@@ -83,7 +83,7 @@ def _decide(session: Session, house: House, decided: Sequence[Decided]) -> dict[
             each.verdict = matching.exact(each.line, facts)
             _remember(each, facts)
         wanted = {key for each in decided if each.verdict for key, _ in each.verdict.aims}
-        dues = {due.id: due for due in hold_invoices(session, wanted | held)}
+        dues = holding.hold(session, house, [each.verdict for each in decided if each.verdict], wanted | held)
         held |= wanted
         if all(dues[key].left_cents == believed[key] for key in wanted):
             break
@@ -94,7 +94,11 @@ def _decide(session: Session, house: House, decided: Sequence[Decided]) -> dict[
 
 def _remember(each: Decided, facts: Facts) -> None:
     """What comes in a file may go back in the same file."""
-    if each.verdict is None or each.verdict.party_id is None or each.line.cents < 0 or each.verdict.account:
+    if each.verdict is None or each.line.cents < 0 or each.verdict.account:
+        return
+    for item in each.verdict.items:
+        facts.came[f"e2e:{item.end_to_end_id}"] = [Came(-item.id, 0, item.party_id or 0, item.cents)]
+    if each.verdict.party_id is None:
         return
     came = Came(each.id, 0, each.verdict.party_id, each.line.cents)
     for key in matching.keys_of(each.line.end_to_end_id, each.line.bank_ref):
@@ -104,17 +108,27 @@ def _remember(each: Decided, facts: Facts) -> None:
 def _take(
     session: Session, house: House, decided: Sequence[Decided], dues: dict[int, Due], now: datetime
 ) -> dict[int, int]:
-    """Payments of the lines that are some; returns them by line."""
-    wanted: list[tuple[Decided, Taken]] = []
+    """Payments of the lines that are some, or of their parts; returns them by what Came calls a line."""
+    wanted: list[tuple[Decided, int, Taken]] = []
     for each in decided:
         verdict = each.verdict
         if verdict and verdict.party_id and each.line.cents > 0 and verdict.rule != "returned_transfer":
             kind = "debit" if verdict.item else "transfer"
-            wanted.append((each, taken(each.uid, each.line, verdict.party_id, kind, dict(verdict.aims))))
-    take(session, house, [payment for _, payment in wanted], dues, now=now)
-    for each, payment in wanted:
-        each.payment_id = payment.payment_id
-    return {each.id: payment.payment_id for each, payment in wanted}
+            payment = taken(str(each.uid), each.line, verdict.party_id, kind, dict(verdict.aims))
+            wanted.append((each, each.id, payment))
+        elif verdict and verdict.items and each.line.cents > 0:
+            wanted.extend((each, -item.id, _part(each, item)) for item in verdict.items)
+    take(session, house, [payment for _, _, payment in wanted], dues, now=now)
+    for each, line_id, payment in wanted:
+        each.payment_id = payment.payment_id if line_id == each.id else None
+    return {line_id: payment.payment_id for _, line_id, payment in wanted}
+
+
+def _part(each: Decided, item: Item) -> Taken:
+    """The payment of one debit out of those that a line books in one sum."""
+    line = replace(each.line, cents=item.cents)
+    aims = {item.invoice_id: item.cents} if item.invoice_id else {}
+    return taken(f"{each.uid}:{item.end_to_end_id}", line, item.party_id or 0, "debit", aims)
 
 
 def _row(house: House, statement_id: int, each: Decided, now: datetime) -> dict[str, Any]:

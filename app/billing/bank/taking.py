@@ -67,9 +67,10 @@ class House:
 
 @dataclass(slots=True)
 class Taken:
-    """A line that becomes a payment of `party_id`, meant for `aims` (cents by invoice)."""
+    """A line, or a part of it, that becomes a payment of `party_id`, meant for `aims` (cents by invoice). `origin` is
+    the line's public id, and which part."""
 
-    line_uid: UUID
+    origin: str
     line: Movement
     party_id: int
     kind: str
@@ -78,8 +79,8 @@ class Taken:
     payment_id: int = 0
 
 
-def taken(line_uid: UUID, line: Movement, party_id: int, kind: str, aims: Mapping[int, int]) -> Taken:
-    return Taken(line_uid, line, party_id, kind, aims, new_id())
+def taken(origin: str, line: Movement, party_id: int, kind: str, aims: Mapping[int, int]) -> Taken:
+    return Taken(origin, line, party_id, kind, aims, new_id())
 
 
 def take(session: Session, house: House, payments: Sequence[Taken], dues: Mapping[int, Due], *, now: datetime) -> None:
@@ -132,7 +133,7 @@ def _write_payments(session: Session, house: House, payments: Sequence[Taken], n
         "now": now,
         "uids": [each.uid for each in payments],
         "party_ids": [each.party_id for each in payments],
-        "sources": [f"bank:{each.line_uid}" for each in payments],
+        "sources": [f"bank:{each.origin}" for each in payments],
         "kinds": [each.kind for each in payments],
         "cents": [each.line.cents for each in payments],
     }

@@ -32,6 +32,8 @@ KINDS: dict[str, str] = {
     "refund_unknown": "Nobody knows whether it was given back: look at the provider's.",
     "payment_unknown": "Nobody knows whether it was paid: look at the provider's.",
     "settled_after_failed": "It came after all, when it had failed: see that it was not paid twice.",
+    "refund_paid_again": "A file of transfers gave back what had failed, or was given by hand: get it back.",
+    "debit_not_collected": "The bank did not collect it, and will not: ask the customer to pay, or for a new mandate.",
     "einvoice_failed": "A document could not be made or sent electronically: its last error says what it lacks.",
     "einvoice_queried": "A customer contests or asks before it accepts a document: answer, and credit what is due.",
     "einvoice_rejected": "A customer or its platform rejected a document: send it again, or credit it; close this.",

@@ -9,10 +9,11 @@ from uuid import UUID
 from flask import Blueprint, Response
 from sqlalchemy import select
 
-from app.billing.sepa import making, mandates, schemas
-from app.billing.sepa.models import SepaFile
+from app.billing.sepa import making, mandates, schemas, shown
+from app.billing.sepa.models import SepaFile, SepaItem
 from app.http.operation import Call, operation
 from app.http.paging import Paged, cut, page_of
+from app.http.schemas import PageQuery
 from app.network import audit
 from app.network.operators import kept_operator
 
@@ -55,12 +56,23 @@ def list_sepa_files(call: Call, operator_id: UUID, query: dict[str, Any]) -> Pag
     return Paged([schemas.describe_file(each) for each in rows], last)
 
 
+@operation(
+    blueprint, "POST", "/sepa-files/<file_id>/hand-over", returns=schemas.SepaFileShape, problems=(403, 409)
+)  # fmt: skip
+def hand_over_sepa_file(call: Call, file_id: UUID) -> dict[str, Any]:
+    """Have the file for the bank: from now on it can be taken, and not be cancelled any more. Once more changes
+    nothing; one that was cancelled is not given out (409 `wrong_state`)."""
+    file = making.find_file(call.session, file_id, person=call.person)
+    handed = making.hand_over(call.session, file, home=Path(call.services.config.home), now=call.now)
+    audit.note(call.session, call.person, "sepa_file.handed_over", None, str(file.uid), call.now)
+    return schemas.describe_file(handed)
+
+
 @operation(blueprint, "GET", "/sepa-files/<file_id>", media=XML, problems=(403, 409))
 def take_sepa_file(call: Call, file_id: UUID) -> Response:
-    """The file for the bank, as it was sealed. From the first time on it counts as handed over, and cannot be
-    cancelled any more; one that was cancelled is not given out (409 `wrong_state`)."""
+    """The file for the bank, as it was sealed, once it is handed over; before that 409 `wrong_state`."""
     file = making.find_file(call.session, file_id, person=call.person)
-    octets = making.hand_over(call.session, file, home=Path(call.services.config.home), now=call.now)
+    octets = making.content(file, home=Path(call.services.config.home))
     audit.note(call.session, call.person, "sepa_file.taken", None, str(file.uid), call.now)
     response = Response(octets, mimetype=XML)
     response.headers["Content-Disposition"] = f'attachment; filename="{file.uid}.xml"'
@@ -69,11 +81,38 @@ def take_sepa_file(call: Call, file_id: UUID) -> Response:
 
 
 @operation(
+    blueprint, "GET", "/sepa-files/<file_id>/items", query=PageQuery, returns=schemas.SepaItemShape, many=True,
+    paged=True, problems=(403,),
+)  # fmt: skip
+def list_sepa_items(call: Call, file_id: UUID, query: dict[str, Any]) -> Paged:
+    """The transfers or debits in a file, and what became of each."""
+    file = making.find_file(call.session, file_id, person=call.person)
+    page = page_of(query["limit"], query["cursor"], key=(int,))
+    wanted = select(SepaItem).where(SepaItem.file_id == file.id, SepaItem.id > (page.after[0] if page.after else 0))
+    found = call.session.scalars(wanted.order_by(SepaItem.id).limit(page.limit + 1)).all()
+    rows, last = cut(found, page, lambda item: [item.id])
+    return Paged([schemas.describe_item(each) for each in rows], last)
+
+
+@operation(
+    blueprint, "POST", "/sepa-items/<item_id>/rejection", body=schemas.RejectionShape, returns=schemas.SepaItemShape,
+    problems=(403, 409),
+)  # fmt: skip
+def reject_sepa_item(call: Call, item_id: UUID, body: dict[str, Any]) -> dict[str, Any]:
+    """Say that the bank refused one transfer or debit of a file, and why: no statement will show it. A refund is the
+    customer's credit again; an invoice is still to be paid. The same reason once more changes nothing."""
+    item = making.find_item(call.session, item_id, person=call.person)
+    rejected = shown.rejected(call.session, item, body["reason"], now=call.now)
+    audit.note(call.session, call.person, "sepa_item.rejected", None, str(item.uid), call.now)
+    return schemas.describe_item(rejected)
+
+
+@operation(
     blueprint, "POST", "/sepa-files/<file_id>/cancellation", body=schemas.CancellationShape,
     returns=schemas.SepaFileShape, problems=(403, 409),
 )  # fmt: skip
 def cancel_sepa_file(call: Call, file_id: UUID, body: dict[str, Any]) -> dict[str, Any]:
-    """Cancel a file that nobody has taken yet: what is in it waits for another."""
+    """Cancel a file that is not handed over yet: what is in it is collected anew for another."""
     file = making.find_file(call.session, file_id, person=call.person)
     cancelled = making.cancel(call.session, file, body["reason"], now=call.now)
     audit.note(call.session, call.person, "sepa_file.cancelled", None, str(file.uid), call.now)

@@ -1,5 +1,5 @@
-"""Making a SEPA file: items that wait are collected, written, sealed under their hash. One at a time for an operator,
-so that two makers at the same instant make one file."""
+"""Making a SEPA file: what waits is collected as it stands now, written, sealed under its hash. One at a time for an
+operator, so that two makers at the same instant make one file."""
 
 from __future__ import annotations
 
@@ -53,6 +53,7 @@ def make_files(
     if execution_on < _today(session, operator, now):
         raise Invalid.field("execution_on", "must not be in the past")
     _ALONE.run(session, {"lock": LOCK, "operator_id": operator.id})
+    _forget_waiting(session, operator.id, kind)
     if kind == "transfer":
         collect_refunds(session, operator.id, now=now)
     else:
@@ -88,22 +89,45 @@ def find_file(session: Session, file_id: UUID, *, person: Person) -> SepaFile:
     return found
 
 
-def hand_over(session: Session, file: SepaFile, *, home: Path, now: datetime) -> bytes:
-    """The file's content, as it was sealed. Whoever takes it may have given it to the bank: from now on it cannot be
-    cancelled. Raises WrongState for one that was."""
+def find_item(session: Session, item_id: UUID, *, person: Person) -> SepaItem:
+    """Raises NotFound."""
+    found = session.scalars(select(SepaItem).where(SepaItem.uid == item_id)).one_or_none()
+    if found is None:
+        raise NotFound()
+    person.require_books(found.operator_id)
+    return found
+
+
+def hand_over(session: Session, file: SepaFile, *, home: Path, now: datetime) -> SepaFile:
+    """Let the file be taken. Whoever takes it may give it to the bank: from now on it cannot be cancelled. Once more
+    changes nothing. Raises WrongState for one that was cancelled, or is not on the disk as it was sealed."""
     file = _held(session, file)
     if file.cancelled_at is not None:
         raise WrongState(state="cancelled", remedy="its items wait for another file: make one")
+    _octets(home, file)
+    file.handed_over_at = file.handed_over_at or now
+    session.flush()
+    return file
+
+
+def content(file: SepaFile, *, home: Path) -> bytes:
+    """What was sealed, for the bank; changes nothing. Raises WrongState for a file that is not handed over."""
+    if file.handed_over_at is None:
+        state = "cancelled" if file.cancelled_at else "sealed"
+        raise WrongState(state=state, remedy="hand it over first, with POST /sepa-files/{id}/hand-over")
+    return _octets(home, file)
+
+
+def _octets(home: Path, file: SepaFile) -> bytes:
     octets = files.read(home, file.sha256)
     if octets is None:
         raise WrongState(state="lost", remedy="the file is not on this host's disk as it was sealed: see the doctor")
-    file.handed_over_at = file.handed_over_at or now
-    session.flush()
     return octets
 
 
 def cancel(session: Session, file: SepaFile, reason: str, *, now: datetime) -> SepaFile:
-    """Before anybody took it: its items wait for another file. Once more changes nothing. Raises WrongState."""
+    """Before anybody took it: what is in it is collected anew for another file. Once more changes nothing. Raises
+    WrongState."""
     file = _held(session, file)
     if file.cancelled_at is not None:
         return file
@@ -111,9 +135,15 @@ def cancel(session: Session, file: SepaFile, reason: str, *, now: datetime) -> S
         raise WrongState(state="handed_over", remedy="ask the bank to cancel it; what it does is on the statement")
     file.cancelled_at, file.cancel_reason = now, reason
     freed = update(SepaItem).where(SepaItem.file_id == file.id, SepaItem.state == "in_file")
-    session.execute(freed.values(file_id=None, state="waiting"))
+    session.execute(freed.values(file_id=None, state="cancelled"))
     session.flush()
     return file
+
+
+def _forget_waiting(session: Session, operator_id: int, kind: str) -> None:
+    """What no file took stands otherwise by now: paid, credited, resolved, its mandate revoked."""
+    mine = (SepaItem.operator_id == operator_id, SepaItem.kind == kind, SepaItem.state == "waiting")
+    session.execute(update(SepaItem).where(*mine).values(state="cancelled"))
 
 
 def _held(session: Session, file: SepaFile) -> SepaFile:

@@ -14,7 +14,7 @@ from app.billing.papers.epc import is_iban
 from app.billing.sepa.models import SepaMandate
 from app.errors import Invalid, NotFound, Problem
 from app.network.models import Operator
-from app.network.parties.models import Party
+from app.network.parties.customers import customer
 from app.network.people import Person
 
 _BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?")
@@ -43,9 +43,7 @@ def sign(
         raise Invalid.field("reference", "use 1 to 35 letters, digits and + ? / - : ( ) . , '")
     if signed_on > now.date():
         raise Invalid.field("signed_on", "must not be in the future")
-    party = session.scalars(select(Party).where(Party.uid == party_id)).one_or_none()
-    if party is None:
-        raise NotFound()
+    party = customer(session, operator, party_id)
     values = {
         "operator_id": operator.id, "party_id": party.id, "reference": reference, "scheme": scheme,
         "signed_on": signed_on, "debtor_name": debtor_name, "iban": account, "bic": bic, "created_at": now,

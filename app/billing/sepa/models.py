@@ -47,7 +47,7 @@ class SepaMandate(Base):
 class SepaFile(Base):
     """A file as it was sealed: its content is PASSERELLE_HOME/files/<sha256>, and never changes.
 
-    `handed_over_at` is when somebody first took it; until then it may be cancelled, with a reason.
+    `handed_over_at` is from when on it may be taken to the bank; until then it may be cancelled, with a reason.
     """
 
     __tablename__ = "sepa_file"
@@ -79,7 +79,8 @@ class SepaFile(Base):
 @seen(by_books)
 class SepaItem(Base):
     """One transfer or debit. `source` names what it is for, and keeps it from being made twice; `end_to_end_id` is what
-    the bank repeats on the statement. An item is in one file; when that is cancelled, it waits for another."""
+    the bank repeats on the statement. An item is in one file; when that is cancelled, so is the item, and what it was
+    for gets a new one."""
 
     __tablename__ = "sepa_item"
     id: Mapped[Key]

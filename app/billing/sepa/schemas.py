@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from app.billing.sepa.models import KINDS, SepaFile, SepaMandate
+from app.billing.sepa.models import ITEM_STATES, KINDS, SepaFile, SepaItem, SepaMandate
 from app.events.envelope import instant
 from app.http.schemas import PageQuery, Strict, not_blank, one_line
 
@@ -35,6 +35,26 @@ class SepaFileShape(Schema):
     execution_on = fields.Date(required=True)
     made_at = fields.AwareDateTime(required=True)
     cancel_reason = fields.String(required=True)
+
+
+class SepaItemShape(Schema):
+    """`end_to_end_id` is what the file, and the bank, call it; `return_reason` a code, as the bank gives it."""
+
+    id = fields.UUID(required=True)
+    kind = fields.String(required=True, validate=validate.OneOf(KINDS))
+    state = fields.String(required=True, validate=validate.OneOf(ITEM_STATES))
+    end_to_end_id = fields.String(required=True)
+    name = fields.String(required=True)
+    remittance = fields.String(required=True)
+    amount_cents = fields.Integer(required=True)
+    currency = fields.String(required=True)
+    return_reason = fields.String(required=True, allow_none=True)
+
+
+class RejectionShape(Strict):
+    """The reason as the bank gives it: a code of ISO 20022, such as AC01 or AM04."""
+
+    reason = fields.String(required=True, validate=[validate.Length(1, 35), one_line, not_blank])
 
 
 class CancellationShape(Strict):
@@ -77,6 +97,20 @@ def describe_file(file: SepaFile) -> dict[str, Any]:
         "execution_on": file.execution_on.isoformat(),
         "made_at": instant(file.made_at),
         "cancel_reason": file.cancel_reason,
+    }
+
+
+def describe_item(item: SepaItem) -> dict[str, Any]:
+    return {
+        "id": str(item.uid),
+        "kind": item.kind,
+        "state": item.state,
+        "end_to_end_id": item.end_to_end_id,
+        "name": item.name,
+        "remittance": item.remittance,
+        "amount_cents": item.cents,
+        "currency": item.currency,
+        "return_reason": item.return_reason,
     }
 
 

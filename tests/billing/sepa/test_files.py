@@ -21,7 +21,7 @@ from app.billing.payments.refunding import request_refund
 from app.billing.sepa import making, mandates, writing
 from app.billing.sepa.models import SepaFile, SepaItem
 from app.db import TenantSession, transaction
-from app.errors import Invalid, WrongState
+from app.errors import Invalid, NotFound, WrongState
 from app.network.models import Operator
 from app.network.parties.models import Party
 from app.tenancy import SYSTEM
@@ -120,7 +120,10 @@ def test_a_cancelled_file_frees_its_items_and_one_that_was_taken_is_not_cancelle
     with pytest.raises(WrongState):
         making.hand_over(session, first, home=tmp_path, now=NOW)
     [second] = made(session, space, tmp_path)
-    assert making.hand_over(session, second, home=tmp_path, now=NOW) == files.read(tmp_path, second.sha256)
+    with pytest.raises(WrongState, match="hand-over"):
+        making.content(second, home=tmp_path)
+    making.hand_over(session, second, home=tmp_path, now=NOW)
+    assert making.content(second, home=tmp_path) == files.read(tmp_path, second.sha256)
     with pytest.raises(WrongState):
         making.cancel(session, second, "too late", now=NOW)
 
@@ -168,6 +171,8 @@ def test_what_is_due_is_collected_by_mandate_first_then_recurrent_and_may_come_b
     party = session.get_one(Party, owed.party_id)
     with pytest.raises(Invalid, match="IBAN"):
         sign(session, space, party, "BE00999000000000")
+    with pytest.raises(NotFound):
+        sign(session, space, saved(session, Party(name="Another's", country="BE")), account_of(77))
     mandate = sign(session, space, party, account_of(77))
     day = date(2026, 12, 1)
     [file] = made(session, space, tmp_path, "debit", day)
