@@ -1,4 +1,9 @@
-"""Cancelling: by the member under the terms frozen in the booking, by staff or a closure for free."""
+"""Cancelling: by the member under the terms frozen in the booking, by staff or a closure for free.
+
+A confirmed booking that its member moves late may become a request. What giving it up would have cost then is owed all
+the same when nobody answers it in time, or with no (app.booking.deciding): asking for what will not be granted is no
+way around the fee. Staff who want to spare the member cancel it.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +32,7 @@ from app.booking.models import Booking, WaitlistEntry
 from app.events.catalogue import BookingCancelled
 from app.network.people import Person
 
+FREE = ("staff", "closure")  # who cancels at no cost to the member, however late
 # What becomes of the waiting-list entry behind a hold that ends: by whom it ended.
 ENTRY_AFTER = {"member": "cancelled", "staff": "cancelled", "closure": "waiting", "expired": "lapsed"}
 
@@ -56,13 +62,10 @@ def cancel(
 ) -> None:
     """Free the units of a locked booking, keep the fee or give the cover back, and record it.
 
-    Only a member who cancels too late pays, and then keeps no claim on the credits drawn either: the booking remembers
-    how many minutes that were (`forfeited_minutes` in its terms).
+    Only a member who cancels too late, or whose request expires after a late move, pays and loses the credits drawn.
     """
-    late = reason == "member" and is_late(booking, now=now)
-    booking.fee_cents = fee(booking, now=now) if late else 0
-    if late and (minutes := credit_minutes(booking.cover) + booking.terms.get("forfeited_minutes", 0)):
-        booking.terms = {**booking.terms, "forfeited_minutes": minutes}
+    late = reason not in FREE and is_late(booking, now=now)
+    settle_fee(booking, late=late, now=now)
     held = booking.status == "held"
     close(session, booking, status="cancelled", reason=reason, now=now)
     returned = [] if late else give_back(session, booking, now=now)
@@ -80,6 +83,19 @@ def cancel(
         returned=returned,
         alternatives=alternatives,
     )
+
+
+def settle_fee(booking: Booking, *, late: bool, now: datetime) -> None:
+    """Write down what a booking that ends now leaves owed: its fee, where that is too `late` to be free, and then no
+    claim on the credits drawn either: it remembers how many minutes that were (`forfeited_minutes`). Else nothing.
+
+    What was owed beside the price (`change_fee_cents`) is in the fee, or not owed: it is not said twice.
+    """
+    booking.fee_cents = fee(booking, now=now) if late else 0
+    minutes = credit_minutes(booking.cover) + booking.terms.get("forfeited_minutes", 0)
+    left = {"change_fee_cents": 0, "forfeited_minutes": minutes if late else 0}
+    told = {name: value for name, value in left.items() if value or name in booking.terms}
+    booking.terms = {**booking.terms, **told}
 
 
 def _settle_entry(session: Session, booking: Booking, status: str) -> None:

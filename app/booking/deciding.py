@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.booking import freed, occupying
-from app.booking.cancelling import cancel
+from app.booking.cancelling import cancel, settle_fee
 from app.booking.changing import (
     close,
     give_back,
@@ -23,6 +23,7 @@ from app.booking.changing import (
     tell,
 )
 from app.booking.cover import money_cents
+from app.booking.fees import is_late
 from app.booking.making import due_at
 from app.booking.models import Booking, BookingRule, WaitlistEntry
 from app.errors import NotFound, Refused
@@ -56,16 +57,21 @@ def approve_booking(session: Session, uid: UUID, *, person: Person, now: datetim
 
 
 def refuse_booking(session: Session, uid: UUID, *, person: Person, now: datetime) -> Booking:
-    """Refuse a pending request: its units are free again and its cover goes back. Repeating it succeeds."""
+    """Refuse a pending request: its units are free again and its cover goes back. Repeating it succeeds.
+
+    What its member moved too late owes its fee, and keeps its credits drawn, as if it had been cancelled then.
+    """
     booking = _decided(session, uid, person)
     if booking.status == "refused":
         return booking
     require_status(booking, "pending")
+    late = is_late(booking, now=now)
+    settle_fee(booking, late=late, now=now)
     close(session, booking, status="refused", reason="staff", now=now)
-    returned = give_back(session, booking, now=now)
+    returned = [] if late else give_back(session, booking, now=now)
     tell(
         session, booking, BookingRefused, now=now, resource_id=resource_uid(session, booking.resource_id),
-        returned=returned,
+        returned=returned, fee_cents=booking.fee_cents, currency=booking.currency,
     )  # fmt: skip
     return booking
 

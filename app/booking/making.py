@@ -97,11 +97,11 @@ def take(
     """Take the units of a plan, the preferred ones first, and draw its credits. Raises SlotTaken.
 
     `series_id` ties the booking to its recurrence. One that is held for somebody who waits is given with
-    `hold_expires_at`; who pays first has TIME_TO_PAY.
+    `hold_expires_at`; who pays first has TIME_TO_PAY, and no longer than the booking lasts.
     """
     row = _row(planned, person=person, now=now, status=status or planned.status)
     if row["status"] == "held" and hold_expires_at is None:
-        hold_expires_at = now + TIME_TO_PAY
+        hold_expires_at = min(now + TIME_TO_PAY, planned.end)
     row |= {"series_id": series_id, "hold_expires_at": hold_expires_at}
     for units in _choices(planned):
         row["units"] = row["unit_ids"] = units
@@ -143,7 +143,9 @@ def _row(planned: Plan, *, person: Person, now: datetime, status: str) -> dict[s
         "vat_cents": price.vat_cents,
         "vat_permille": price.rate_permille,
         "cover": planned.cover,
-        "terms": planned.terms() | no_show_after(planned, now=now),
+        "terms": planned.terms()
+        | no_show_after(planned, now=now)
+        | ({"pay_first": True} if planned.pays_first else {}),
         "now": now,
         "created_at": now,
         "changed_at": now,

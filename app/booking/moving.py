@@ -129,7 +129,7 @@ def _move(session: Session, booking: Booking, change: Change, *, person: Person,
         booking,
         planned,
         units,
-        planned.terms() | no_show_after(planned, now=now) | kept,
+        planned.terms() | no_show_after(planned, now=now) | kept | _paying(booking),
         _written(booking, change),
         now=now,
     )
@@ -205,6 +205,25 @@ def _kept_terms(booking: Booking, planned: Plan, *, by_owner: bool, now: datetim
     }
 
 
+def _paying(booking: Booking) -> dict[str, Any]:
+    """What is remembered of its being paid first: the payment that confirmed it goes on doing so, wherever it is."""
+    return {name: booking.terms[name] for name in ("pay_first", "paid_by") if name in booking.terms}
+
+
+def _status(booking: Booking, planned: Plan) -> str:
+    """What it is once moved: a request where approval is needed, else confirmed. What staff move keeps its status: they
+    moved a request, they did not approve it.
+
+    A move never makes a hold. Where one pays first, what was confirmed, paid or not, stays so, and what it costs more
+    goes on the account; a request stays one, and whoever answers it takes the money.
+    """
+    if planned.situation.standing.is_staff:
+        return booking.status
+    if planned.needs_approval:
+        return "pending"
+    return booking.status if planned.pays_first else "confirmed"
+
+
 def _sizes(booking: Booking, planned: Plan) -> tuple[Size, Size]:
     was = Size(booking.gross_cents, money_cents(booking.cover))
     return was, Size(planned.price.gross_cents, money_cents(planned.cover))
@@ -228,8 +247,7 @@ def _rewrite(
     mark(
         booking,
         now=now,
-        # What staff move keeps its status: they moved a request, they did not approve it.
-        status=booking.status if planned.situation.standing.is_staff else planned.status,
+        status=_status(booking, planned),
         resource_id=planned.offer.resource_id,
         starts_at=planned.start,
         ends_at=planned.end,

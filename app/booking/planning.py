@@ -23,6 +23,7 @@ from app.booking.cover import Cover, cover_of, money_cents, with_money
 from app.booking.describing import letting_shape
 from app.booking.prices import Price
 from app.booking.promises import Promised
+from app.booking.rules import Standing
 from app.booking.situation import NOBODY, Situation, look
 from app.booking.wishes import Wish
 from app.errors import Invalid, NotFound, Refused, SlotTaken
@@ -69,13 +70,17 @@ class Plan:
         needs neither."""
         if self.pays_first:
             return "held"
-        return "pending" if self.offer.rules.approval and not self.situation.standing.is_staff else "confirmed"
+        return "pending" if self.needs_approval else "confirmed"
+
+    @property
+    def needs_approval(self) -> bool:
+        return self.offer.rules.approval and not self.situation.standing.is_staff
 
     @property
     def pays_first(self) -> bool:
-        """Whether money is to come before it is confirmed."""
+        """Whether money is to come before it is confirmed. Not where a team or an employer pays: they are invoiced."""
         asked = self.offer.rules.pay_first and not self.situation.standing.is_staff
-        return asked and money_cents(self.cover) > 0
+        return asked and self.situation.payer is None and money_cents(self.cover) > 0
 
     def terms(self) -> dict[str, Any]:
         """What freezes in the booking beside its price."""
@@ -86,7 +91,6 @@ class Plan:
             "buffers": [own.buffer_before_minutes, own.buffer_after_minutes],
             "sources": list(self.wish.cover),
             **({"letting": self.letting} if self.letting else {}),
-            **({"pay_first": True} if self.pays_first else {}),
         }
 
     @property
@@ -139,7 +143,7 @@ def _plan(
     session: Session, main: Situation, wish: Wish, *, person: Person, now: datetime, but: int,
     promised: Promised | None = None,
 ) -> Plan:  # fmt: skip
-    _keep_rules(main, wish, now=now)
+    _keep_rules(main, wish, now=now, but=but)
     check_people(main.offer.kind, main.offer.capacity, wish.attendees)
     extras = [_extra(session, main, uid, wish, person=person, now=now, but=but) for uid in wish.extras]
     lines = tuple(_lines((main, *extras), wish, promised))
@@ -148,9 +152,14 @@ def _plan(
     return Plan(wish, wish.start, wish.end, lines, _total(lines), cover.parts, cover.drawn, promised)
 
 
-def _keep_rules(situation: Situation, wish: Wish, *, now: datetime) -> None:
+def _keep_rules(situation: Situation, wish: Wish, *, now: datetime, but: int) -> None:
     offer = situation.offer
-    rules.check(offer.rules, offer.hours, situation.standing, start=wish.start, end=wish.end, now=now)
+    rules.check(offer.rules, offer.hours, _standing(situation, but), start=wish.start, end=wish.end, now=now)
+
+
+def _standing(situation: Situation, but: int) -> Standing:
+    """Who is suspended books nothing new; what they have booked they may move."""
+    return situation.standing if but == NOBODY else replace(situation.standing, suspended_since=None)
 
 
 def check_people(kind: str, capacity: int, attendees: Sequence[str]) -> None:
@@ -169,7 +178,7 @@ def _extra(
     if extra.offer.kind != "equipment" or extra.offer.space_id != main.offer.space_id:
         raise Invalid.field("extras", "name equipment of the same space")
     try:
-        _keep_rules(extra, wish, now=now)
+        _keep_rules(extra, wish, now=now, but=but)
     except Refused as refusal:
         refusal.facts["resource_id"] = str(uid)  # whose rule it is
         raise
@@ -237,6 +246,9 @@ def instead(
         extras = [offer_of(session, uid) for uid in wish.extras]
     except NotFound:
         return []
+
+    if closing is None:  # what a closure displaces is not moved: something else is booked
+        main = replace(main, standing=_standing(main, but))
 
     def works(candidate: Candidate) -> bool:
         other = replace(

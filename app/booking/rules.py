@@ -27,7 +27,7 @@ class Rules:
     """The booking rules of a resource, in minutes and days. None: no such limit.
 
     A start counts as past once the step it is in is over; with `approval`, as soon as it has come. With `pay_first` a
-    booking that money covers, in whole or in part, is held until that has been paid.
+    booking that money covers, in whole or in part, is held until that has been paid, unless a team or an employer pays.
     """
 
     lead_minutes: int = 0
@@ -59,9 +59,9 @@ class Standing:
     """The facts about a person that rules ask for: who they are here, and what they have booked already.
 
     `access` are the access hours of the plans they hold here; none where one of these holds at any time.
-    `suspended_since` is when the operator stopped taking bookings from them, for what they have not paid. Minutes used
-    are those of the local day, week (from Monday) and month in which the booking would start; a booking counts whole in
-    the period it starts in. Other bookings only: leave out the one being moved.
+    `suspended_since` is when the operator stopped taking new bookings from them, for what they have not paid; none when
+    they move one they have. Minutes used are those of the local day, week (from Monday) and month in which the booking
+    would start; a booking counts whole in the period it starts in. Other bookings only: leave out the one being moved.
     """
 
     in_network: bool = False

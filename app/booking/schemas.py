@@ -207,8 +207,8 @@ class BookingShape(Schema):
         MoneyShape,
         required=True,
         metadata={
-            "description": "Owed beside the price, whatever becomes of the booking, for what its member gave up of it"
-            " too late: what cancelling that part would have cost."
+            "description": "Owed beside the price, whether or not anybody comes, for what its member gave up of it too"
+            " late: what cancelling that part would have cost. 0 once it has ended early: `fee` says all that is owed."
         },
     )
     letting = fields.Nested(

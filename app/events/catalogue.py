@@ -177,7 +177,17 @@ class BookingApproved(DomainEvent):
     member_id: str
 
 
-@event("booking.refused", version=1, aggregate="booking", by="booking.deciding")
+@event(
+    "booking.refused",
+    version=1,
+    aggregate="booking",
+    by="booking.deciding",
+    says={
+        "fee_cents": cents(
+            "What the member owes all the same, who had moved it too late; its credits are then not given back.", 0
+        ),
+    },
+)
 @dataclass(frozen=True, slots=True)
 class BookingRefused(DomainEvent):
     """A pending request was refused by the space; the place is free again and all cover was given back."""
@@ -187,6 +197,8 @@ class BookingRefused(DomainEvent):
     resource_id: str
     member_id: str
     returned: list[dict[str, Any]]
+    fee_cents: int = 0
+    currency: str | None = None
 
 
 @event("booking.accepted", version=1, aggregate="booking", by="booking.deciding")

@@ -167,7 +167,7 @@ MORE: dict[str, tuple[Callable[[Session, Subject, Mapping[str, Any]], dict[str, 
     "booking_moved": (_previous,),
     "booking_cancelled": (_ended,),
     "booking_refused": (_ended,),
-    "booking_expired": (_what_expired,),
+    "booking_expired": (_what_expired, _ended),
     "displaced": (_ended, _instead),
     "waitlist_offered": (_offer,),
 }

@@ -113,7 +113,7 @@ def _expired(story: Story) -> Letter:
         subject=_("No longer kept: %(what)s, %(when)s", what=story.resource(), when=_when(story)),
         lead=lead,
         rows=_what_and_when(story),
-        paragraphs=[_("There is nothing to pay.")],
+        paragraphs=_settled(story),
         action=_other_places(story),
     )
 
@@ -284,7 +284,7 @@ def _settled(story: Story) -> list[str]:
     returned, drawn = _credit(words, facts.get("returned") or []), _credit(words, facts["cover"])
     if returned:
         return [owed, _("%(time)s are back on your plan.", time=returned)]
-    if drawn and facts.get("reason") == "member":
+    if drawn and facts.get("reason") in ("member", "expired"):
         return [owed, _("It came too late for %(time)s to go back on your plan.", time=drawn)]
     return [owed]
 

@@ -145,6 +145,18 @@ def test_nobody_is_welcomed_to_what_they_have_missed_but_is_told_that_it_was_mov
     assert begins([mail]) == ["Moved"] and mail.methods == []
 
 
+@pytest.mark.parametrize("ends", [refused, lambda house, made, ana: house.time_passes(at(14))], ids=["no", "silence"])
+def test_who_moved_too_late_is_told_what_is_due_though_the_request_came_to_nothing(
+    teller: Teller, mailbox: Mailbox, ana: Member, ends: Step
+) -> None:
+    made = teller.book(ana, teller.room(rules={"approval": True, "cancellation": [[0, 100]]}), at(10), at(12))
+    teller.approve(made, by=teller.manager)
+    teller.move(made, by=ana, start=at(14))
+    ends(teller, made, ana)
+    (mail,) = told(teller, mailbox)
+    assert "12.10" in mail.text and "are due" in mail.text and "nothing to pay" not in mail.text
+
+
 def test_only_mails_of_a_cancellation_cancel_whatever_happens_meanwhile(
     teller: Teller, mailbox: Mailbox, ana: Member, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,13 +7,17 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy import update
 
+from app.billing.charges.models import BilledBooking
 from app.billing.payments.calling import Caller
 from app.billing.payments.models import PaymentAccount
 from app.booking.models import PriceList
 from app.network.models import Operator
+from app.network.parties.models import Party
 from tests.billing.payments.scripted import Scripted, answered, came
 from tests.builders import a_manager, a_member, a_room, saved
 from tests.http.client import Client
@@ -137,6 +141,55 @@ def test_the_desk_takes_the_money_or_books_without(reception: Reception) -> None
     taken = reception.manager.post(f"/bookings/{booking['id']}/accept")
     assert (taken.status_code, reception.status(booking)) == (200, "confirmed")
     assert reception.book(reception.manager, days=4)["status"] == "confirmed"
+
+
+def test_who_moves_late_what_is_paid_keeps_it_and_pays_for_it(reception: Reception) -> None:
+    booking = reception.book(days=3)
+    payment = reception.pay(booking)
+    reception.settles()
+    reception.town.time_passes(days=1, hours=12)
+    later = reception.town.period("08:00", "12:00", days=4)
+    moved = reception.guest.patch(f"/bookings/{booking['id']}", json=later, etag="*").json
+    assert (moved["status"], moved["hold_expires_at"]) == ("confirmed", None)
+    assert moved["least_fee"]["amount_cents"] == PRICE // 2
+    reception.town.everyone_is_told()
+    reception.town.time_passes(days=5)
+    reception.town.everyone_is_told()
+    assert reception.status(booking) == "completed"
+    shown = reception.guest.get(f"/payments/{payment['id']}").json
+    assert (shown["refunded_cents"], shown["credit_cents"]) == (0, PRICE)
+
+
+def test_a_request_moved_late_that_nobody_answers_keeps_its_fee_of_the_money(reception: Reception) -> None:
+    asking = a_room(reception.town.session, reception.town.space, rules={"approval": True})
+    reception.town.session.commit()
+    booking = reception.book(days=3)
+    payment = reception.pay(booking)
+    reception.settles()
+    reception.town.time_passes(days=1, hours=12)
+    later = {"resource_id": str(asking.uid), **reception.town.period("08:00", "09:00", days=4)}
+    moved = reception.guest.patch(f"/bookings/{booking['id']}", json=later, etag="*").json
+    assert moved["status"] == "pending"
+    reception.town.everyone_is_told()
+    reception.town.time_passes(days=5)
+    reception.town.everyone_is_told()
+    gone = reception.guest.get(f"/bookings/{booking['id']}").json
+    assert (gone["reason"], gone["fee"]["amount_cents"]) == ("expired", PRICE // 2)
+    reception.provider_says(came(cents=PRICE, fee=200), answered("settled", ref="re_1"))
+    shown = reception.guest.get(f"/payments/{payment['id']}").json
+    assert shown["refunded_cents"] == PRICE - PRICE // 2
+
+
+def test_nobody_pays_first_for_what_a_team_or_an_employer_pays(reception: Reception) -> None:
+    booking = reception.book()
+    employer = saved(reception.town.session, Party(name="Employer", country="BE"))
+    known = update(BilledBooking).where(BilledBooking.booking_uid == UUID(booking["id"]))
+    reception.town.session.execute(known.values(payer_uid=employer.uid))
+    reception.town.session.commit()
+    asked = {"mode": "present", "kind": "card"}
+    refused = reception.guest.post(f"/bookings/{booking['id']}/payments", json=asked)
+    assert (refused.status_code, refused.json["code"]) == (409, "wrong_state")
+    assert "employer" in refused.json["remedy"]
 
 
 def test_a_recurrence_is_not_paid_first(reception: Reception) -> None:

@@ -2,8 +2,8 @@
 
 Nothing is owed while it is held or waits for approval, nothing when it was refused, expired or cancelled in time; the
 part of the price that money covers once it is confirmed, and the fee for what its member gave up of it too late; the
-fee of its terms once it is cancelled too late. It is earned when its time is over, whoever came or did not, and a fee
-when it is cancelled.
+fee of its terms once it is cancelled too late, or refused or expired after it was moved too late. It is earned when its
+time is over, whoever came or did not, and a fee when it has ended.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from app.money import round_half_up
 MONEY = "money"
 WHOLE_PRICE = frozenset({"confirmed", "checked_in", "completed", "no_show"})
 OVER = frozenset({"completed", "no_show"})
+ENDED = frozenset({"cancelled", "refused"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,11 @@ def owe_the_same(before: Booking | None, after: Booking) -> bool:
 
 def kind_of(booking: Booking) -> str:
     """What a further charge for it is."""
-    return "fee" if booking.status == "cancelled" else "booking"
+    return "fee" if booking.status in ENDED else "booking"
 
 
 def is_earned(booking: Booking) -> bool:
-    return booking.status in OVER or (booking.status == "cancelled" and booking.fee_cents > 0)
+    return booking.status in OVER or (booking.status in ENDED and booking.fee_cents > 0)
 
 
 def supply_of(booking: Booking, zone: ZoneInfo) -> Supply:
@@ -131,6 +132,10 @@ def _cancelled(booking: Booking, data: Mapping[str, Any]) -> Booking:
     return replace(booking, status="cancelled", fee_cents=data["fee_cents"])
 
 
+def _refused(booking: Booking, data: Mapping[str, Any]) -> Booking:
+    return replace(booking, status="refused", fee_cents=data.get("fee_cents", 0))
+
+
 def _accepted(booking: Booking, data: Mapping[str, Any]) -> Booking:
     return replace(booking, status=data.get("status") or "confirmed")
 
@@ -144,7 +149,7 @@ STEPS: dict[str, Callable[[Booking, Mapping[str, Any]], Booking]] = {
     "booking.cancelled": _cancelled,
     "booking.accepted": _accepted,
     "booking.approved": partial(_becomes, status="confirmed"),
-    "booking.refused": partial(_becomes, status="refused"),
+    "booking.refused": _refused,
     "booking.completed": partial(_becomes, status="completed"),
     "booking.no_show": partial(_becomes, status="no_show"),
 }

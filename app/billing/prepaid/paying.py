@@ -21,7 +21,7 @@ from app.network.people import Person
 
 # What billing knows of one's own booking, from its events; locked, so that two requests make one payment.
 _OWN = Statement("""
-    SELECT operator_id, status, money_cents FROM billed_booking
+    SELECT operator_id, status, money_cents, payer_uid FROM billed_booking
     WHERE booking_uid = :booking_uid AND member_id = :member_id FOR NO KEY UPDATE
 """)
 
@@ -33,13 +33,15 @@ def pay_for_booking(
     """A payment for what money covers of one's own held booking; what was begun in the same way goes on.
 
     Raises NotFound (also for a booking made a moment ago, which billing has not heard of), WrongState for one that is
-    not held, ProviderNotSet (pay at the desk), PaymentRunning.
+    not held or that a team or an employer pays, ProviderNotSet (pay at the desk), PaymentRunning.
     """
     known: Any = _OWN.run(session, {"booking_uid": booking_uid, "member_id": person.member_id}).one_or_none()
     if known is None:
         raise NotFound()
     if known.status != "held" or known.money_cents <= 0:
         raise WrongState(state=known.status, remedy="only a booking that is held until it is paid is paid first")
+    if known.payer_uid is not None:
+        raise WrongState(state=known.status, remedy="a team or an employer pays for it; accept it instead")
     if not provider_ready:
         raise ProviderNotSet()
     if (begun := _begun(session, booking_uid, kind=kind, mode=mode)) is not None:

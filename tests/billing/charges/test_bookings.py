@@ -66,6 +66,14 @@ def test_a_refused_request_owes_nothing(booking: Told) -> None:
     assert booking.made("pending").tell("refused").cents == []
 
 
+def test_refused_after_a_late_move_it_owes_the_fee_and_that_is_earned_at_once(till: Till, booking: Told) -> None:
+    booking.made().tell("moved", **a_price(net=2500), status="pending")
+    booking.tell("refused", fee_cents=1513)
+    assert (sum(booking.cents), booking.charges[-1].kind) == (1513, "fee")
+    assert [charge.earned_on for charge in booking.charges] == [date(2026, 3, 2)] * len(booking.charges)
+    assert till.balances() == {"unbilled": 1513, "revenue_fee": -1250, "vat_pending": -263}
+
+
 def test_credits_are_not_charged_again_and_money_is_with_the_vat_in_it(till: Till, booking: Told) -> None:
     assert booking.made(money=0).tell("completed").cents == []
     partly = Told(till).made(money=1000)
