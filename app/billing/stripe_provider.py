@@ -296,7 +296,7 @@ def _page(charging: Charging) -> Any:
         "currency": charging.currency.lower(), "unit_amount": charging.cents,
         "product_data": {"name": charging.label or "Passerelle"},
     }  # fmt: skip
-    asked = {
+    asked: dict[str, Any] = {
         "mode": "payment",
         "line_items": [{"price_data": price, "quantity": 1}],
         "success_url": charging.return_url,
