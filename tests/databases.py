@@ -78,10 +78,11 @@ class NotClean(Exception):
 class Databases:
     """Copies of one template on one server, for one process. `server` is the address of its maintenance database."""
 
+    _numbers = itertools.count(1)  # of all in this process: no two make databases of one name
+
     def __init__(self, server: str, template: str) -> None:
         self._server = server
         self._template = template
-        self._numbers = itertools.count(1)
         self._idle: list[Reusable] = []
         self._lent: dict[str, Reusable] = {}
         self._admin = psycopg.connect(server, autocommit=True)
