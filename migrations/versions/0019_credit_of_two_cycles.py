@@ -13,12 +13,12 @@ down_revision = "0018"
 branch_labels = None
 depends_on = None
 
+DRAW = ("booking_uid", "draw_no", "reason")
 PLACE = ("membership_id", "pool", "cycle", "resource_kind", sa.text("(cents <> 0)"))
 
 
 def upgrade() -> None:
-    columns = ["booking_uid", "draw_no", "reason", *PLACE]
-    op.create_index("uq_credit_entry_once", "credit_entry", columns, unique=True)
+    op.create_index("uq_credit_entry_once", "credit_entry", [*DRAW, *PLACE], unique=True)
     op.drop_constraint(
         op.f("uq_credit_entry_booking_uid_draw_no_reason_membership_id_pool"), "credit_entry", type_="unique"
     )
