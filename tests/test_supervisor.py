@@ -49,7 +49,8 @@ while True:
 """
 
 SUPERVISOR = """
-import json, sys
+import json, signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may not want to hear of it
 from pathlib import Path
 from app import logs
 from app.child import ChildSpec
