@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Integer
 
-from app.billing.payments.models import by_books
+from app.billing.invoices.models import by_books
 from app.db import Base, Key, PublicId
 from app.tenancy import seen
 

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.billing.payments.models import by_books
+from app.billing.invoices.models import by_books
 from app.db import Base, Key, PublicId
 from app.tenancy import seen
 

@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, fun
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Integer
 
-from app.billing.payments.models import by_books
+from app.billing.invoices.models import by_books
 from app.db import Base, Key, PublicId
 from app.tenancy import seen
 
